@@ -1,0 +1,71 @@
+"""What a model and a training run are made of: frozen dataclasses that are written to disk and read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PAD, UNK, BOS, EOS = 0, 1, 2, 3
+"""Ids of the special pieces, the same in every checkpoint."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything needed to rebuild a model before its weights are loaded; stands in `config.json`.
+
+    kind: which decoder, a key of `seq2seq.decoder.DECODERS`.
+    vocab_size (V), embedding_size (E), hidden_size (H): H is the decoder's state and one memory vector; each direction
+        of the encoder has H / 2.
+    attention_size (A): width of the layer in which query and key are compared.
+    dropout: share of single numbers set to zero in training, on embeddings, memory and readout.
+    word_dropout: share of whole words whose embedding is set to zero in training (Gal & Ghahramani 2016).
+    """
+
+    kind: str = "additive"
+    vocab_size: int = 4000
+    embedding_size: int = 256
+    hidden_size: int = 512
+    attention_size: int = 256
+    dropout: float = 0.2
+    word_dropout: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "embedding_size", "hidden_size", "attention_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.hidden_size % 2:
+            raise ValueError(f"hidden_size is {self.hidden_size}; it must be even: each direction of the encoder has half")
+        for name in ("dropout", "word_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained. Two runs with equal configs, data and machine end with the same weights.
+
+    repeat: how many times each data file is seen in one epoch, in the order of the files.
+    batch_tokens: target pieces in one batch, over all devices.
+    max_steps: updates; the run ends there, or earlier by `patience`.
+    learning_rate: at its peak, after `warmup_steps`; then it falls with 1 / sqrt(step) (Vaswani et al. 2017).
+    average_decay: the weights that are validated and saved are an exponential moving average of those trained.
+    patience: validations without a better BLEU before the run stops.
+    validation_sentences: of each validation file, at most so many from its start.
+    mixed_precision: "no", or "bf16": products in bfloat16, weights and sums in float32. Only training uses it.
+    """
+
+    data: tuple[str, ...]
+    valid: tuple[str, ...]
+    repeat: tuple[int, ...] = ()
+    seed: int = 1
+    batch_tokens: int = 1500
+    max_steps: int = 8000
+    max_pieces: int = 100
+    learning_rate: float = 2e-3
+    warmup_steps: int = 800
+    label_smoothing: float = 0.1
+    clip_norm: float = 1.0
+    average_decay: float = 0.999
+    validate_every: int = 500
+    validation_sentences: int = 500
+    patience: int = 8
+    mixed_precision: str = "no"

@@ -1,0 +1,109 @@
+"""The whole model, and how it is written to a folder or the Hub and read back."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from huggingface_hub import ModelHubMixin, hf_hub_download
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from seq2seq.config import ModelConfig
+from seq2seq.decoder import DECODERS, Decoder
+from seq2seq.encoder import Embedding, Encoder
+
+CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "config.json", "model.safetensors", "tokenizer.json"
+
+
+class CheckpointError(ValueError):
+    """A folder or hub id from which no model can be made. The message says what is wrong with it."""
+
+
+class Seq2Seq(nn.Module, ModelHubMixin):
+    """An encoder, and a decoder of the kind the config names. `Seq2Seq(config)` has random weights."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        if config.kind not in DECODERS:
+            raise ValueError(f"unknown kind {config.kind!r}; choose one of {', '.join(DECODERS)}")
+        self.config = config
+        embedding = Embedding(config)
+        self.encoder = Encoder(config, embedding)
+        self.decoder: Decoder = DECODERS[config.kind](config, embedding)
+
+    def forward(self, src: Tensor, src_lengths: Tensor, prev: Tensor) -> tuple[Tensor, Tensor | None]:
+        """src (B, S), src_lengths (B,), prev (B, T) -> logits (B, T, V) and weights (B, T, S) or None"""
+        return self.decoder(prev, self.decoder.init_state(self.encoder(src, src_lengths)))
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def parameter_count(self) -> int:
+        """Trained numbers, shared ones counted once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        """Writes config and weights, float16, each beside its final name first, so that a kill leaves the old ones."""
+        directory = Path(save_directory)
+        write_beside(directory / CONFIG_FILE, json.dumps(asdict(self.config), indent=2) + "\n")
+        # named_parameters() gives a shared tensor once; safetensors refuses it twice.
+        weights = {name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in self.named_parameters()}
+        beside = directory / (WEIGHTS_FILE + ".tmp")
+        save_file(weights, beside)
+        os.replace(beside, directory / WEIGHTS_FILE)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, **options) -> Seq2Seq:
+        """A local folder or a hub id -> the model in float32, in evaluation mode. Raises CheckpointError."""
+        config_path = checkpoint_file(model_id, CONFIG_FILE, **options)
+        weights_path = checkpoint_file(model_id, WEIGHTS_FILE, **options)
+        try:
+            model = cls(ModelConfig(**json.loads(config_path.read_text(encoding="utf-8"))))
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"{config_path} does not describe a model: {error}") from error
+        try:
+            weights = load_file(weights_path)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{weights_path} cannot be read: {error}; fetch or train it again") from error
+        parameters = dict(model.named_parameters())
+        wrong = sorted(
+            name
+            for name in parameters.keys() | weights.keys()
+            if name not in parameters or name not in weights or parameters[name].shape != weights[name].shape
+        )
+        if wrong:
+            raise CheckpointError(f"{weights_path} does not fit {config_path}: {', '.join(wrong[:3])}")
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(weights[name])
+        return model.eval()
+
+
+def checkpoint_file(checkpoint: str | Path, name: str, **options) -> Path:
+    """The path of one file of a checkpoint folder, or of a hub repository, which is fetched once and kept."""
+    folder = Path(checkpoint)
+    if folder.is_dir():
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder} is not a checkpoint: it has no {name}")
+        return folder / name
+    if str(checkpoint).startswith((".", "/", "~")) or str(checkpoint).count("/") != 1 or str(checkpoint).startswith("checkpoints/"):
+        raise CheckpointError(f"no checkpoint at {checkpoint}: give a folder or a hub id such as name/en-fr-additive")
+    keep = ("revision", "cache_dir", "force_download", "local_files_only", "token")
+    try:
+        return Path(hf_hub_download(str(checkpoint), name, **{k: v for k, v in options.items() if k in keep}))
+    except Exception as error:  # many kinds: no such repository, no network, no right to it
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"no folder {checkpoint}, and it could not be fetched from the hub: {reason}") from error
+
+
+def write_beside(path: Path, text: str) -> None:
+    """Writes a text file so that `path` always holds either the old text or the new one, whole."""
+    beside = path.with_name(path.name + ".tmp")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)

@@ -1,0 +1,174 @@
+"""Text to pieces to ids and back, and which pieces make which word.
+
+A piece is a unit of one joint byte-pair encoding (Sennrich et al. 2016) for both languages; a word is what a reader would
+point at: letters with their hyphens and apostrophes, a number, one punctuation mark. French elisions are words of
+their own (l' | herbe); English contractions stay whole (don't).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer as Backend, decoders, models, normalizers, pre_tokenizers, trainers
+
+from seq2seq.config import BOS, EOS, PAD, UNK
+
+SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
+UNKNOWN_TEXT = "⁇"
+"""How an unknown piece is written in a translation."""
+SPACE = "▁"
+"""Stands for the space before a word, inside pieces."""
+
+# One alternative a kind of word; the first that fits wins. Oniguruma syntax.
+WORD = Regex(
+    SPACE + r"?(?:"
+    r"[Aa]ujourd'hui"
+    r"|[\p{L}\p{M}]+(?:n't|'(?:s|m|re|ve|ll|d|t))(?![\p{L}\p{M}'])"  # don't, it's, we're
+    r"|[\p{L}\p{M}]+'(?=[\p{L}\p{M}])"  # l', qu', jusqu'
+    r"|[\p{L}\p{M}]+(?:-[\p{L}\p{M}]+)*"  # house, T-shirt, est-ce
+    r"|\p{N}+(?:[.,]\p{N}+)*"  # 7, 1,000, 3.14
+    r"|[^\s" + SPACE + r"]"  # every other character stands alone
+    r")"
+)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A text cut into pieces, and the words those pieces make.
+
+    ids, pieces: one entry a piece. words: as they stand in the text. word_of: for each piece the index of its word.
+    """
+
+    ids: tuple[int, ...]
+    pieces: tuple[str, ...]
+    words: tuple[str, ...]
+    word_of: tuple[int, ...]
+
+
+class Tokenizer:
+    """A joint byte-pair encoding. `Tokenizer.train(texts, 4000)` learns one, `Tokenizer.load(path)` reads one."""
+
+    def __init__(self, backend: Backend) -> None:
+        for index, name in enumerate(SPECIALS):
+            if backend.token_to_id(name) != index:
+                raise ValueError(f"not a tokenizer of this project: {name} has id {backend.token_to_id(name)}, not {index}")
+        self.backend = backend
+
+    @classmethod
+    def train(cls, texts: Iterable[str], vocab_size: int, min_frequency: int = 2, alphabet: int = 200) -> Tokenizer:
+        """Learns `vocab_size` pieces (fewer if the text has not so many); the `alphabet` commonest characters are kept."""
+        backend = Backend(models.BPE(unk_token=SPECIALS[UNK]))
+        backend.normalizer = normalizers.Sequence(
+            [
+                normalizers.NFC(),
+                normalizers.Replace(Regex(r"[’‘ʼ]"), "'"),
+                normalizers.Replace(Regex(r"[\s\p{Cc}\p{Zs}" + SPACE + r"]+"), " "),
+                normalizers.Replace(Regex(r"\p{Cf}"), ""),
+                normalizers.Strip(),
+            ]
+        )
+        backend.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Metaspace(SPACE, prepend_scheme="always"), pre_tokenizers.Split(WORD, "isolated")]
+        )
+        backend.decoder = decoders.Metaspace(SPACE)
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            min_frequency=min_frequency,
+            limit_alphabet=alphabet,
+            special_tokens=list(SPECIALS),
+            show_progress=False,
+        )
+        backend.train_from_iterator(texts, trainer)
+        # Text is only ever text: "</s>" or "<eos>" typed by a person must not become a special piece.
+        backend.encode_special_tokens = True
+        return cls(backend)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Tokenizer:
+        """Reads `tokenizer.json`. Raises OSError if it is not there, ValueError if it is not such a file."""
+        text = Path(path).read_text(encoding="utf-8")
+        try:
+            backend = Backend.from_str(text)
+        except Exception as error:  # the library raises bare Exception
+            raise ValueError(f"{path} is not a tokenizer file: {error}") from error
+        backend.encode_special_tokens = True
+        return cls(backend)
+
+    def to_json(self) -> str:
+        """The whole tokenizer as it stands in `tokenizer.json`."""
+        return self.backend.to_str(pretty=False)
+
+    def __len__(self) -> int:
+        return self.backend.get_vocab_size()
+
+    def encode(self, text: str) -> Pieces:
+        """Cuts `text`; `<eos>` is appended as a piece and a word of its own."""
+        return self.encode_batch([text])[0]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[Pieces]:
+        """As `encode`, for many texts at once."""
+        return [self._pieces(text, e) for text, e in zip(texts, self.backend.encode_batch(list(texts)))]
+
+    def _pieces(self, text: str, encoding) -> Pieces:
+        spans: list[list[int]] = []
+        word_of: list[int] = []
+        last = None
+        for word, (start, end) in zip(encoding.word_ids, encoding.offsets):
+            if word != last:
+                spans.append([start, end])
+                last = word
+            spans[-1][1] = end
+            word_of.append(len(spans) - 1)
+        words = tuple(text[start:end].strip() for start, end in spans)
+        # An unknown piece shows the character it stands for, not "<unk>": the reader typed it.
+        pieces = tuple(
+            text[start:end].strip() if id == UNK else token
+            for id, token, (start, end) in zip(encoding.ids, encoding.tokens, encoding.offsets)
+        )
+        eos = SPECIALS[EOS]
+        return Pieces((*encoding.ids, EOS), (*pieces, eos), (*words, eos), (*word_of, len(words)))
+
+    def decode(self, ids: Sequence[int]) -> Pieces:
+        """The words that generated `ids` make. `<bos>` and `<pad>` must not be among them; `<eos>` may stand last."""
+        tokens = [UNKNOWN_TEXT if id == UNK else self.backend.id_to_token(id) for id in ids if id != EOS]
+        starts, text = [], ""
+        for token in tokens:
+            starts.append(len(text))
+            text += token.replace(SPACE, " ")
+        spans = self._word_spans(text)
+        word_of, words = [], []
+        position = -1
+        for start in starts:
+            # The word in which the piece begins; a lone space belongs to the word after it.
+            while position + 1 < len(spans) and spans[position + 1][0] <= start:
+                position += 1
+            word_of.append(max(position, 0))
+        words = [text[start:end].strip() for start, end in spans]
+        used = sorted(set(word_of))  # a word whose start lies inside a piece joins the word before it
+        if len(used) < len(spans):
+            bounds = [spans[i][0] for i in used[1:]] + [len(text)]
+            words = [text[spans[i][0] : bound].strip() for i, bound in zip(used, bounds)]
+            word_of = [used.index(i) for i in word_of]
+        if ids and ids[-1] == EOS:
+            tokens.append(SPECIALS[EOS])
+            word_of.append(len(words))
+            words.append(SPECIALS[EOS])
+        return Pieces(tuple(ids), tuple(tokens), tuple(words), tuple(word_of))
+
+    unknown_id = UNK
+
+    def piece(self, id: int) -> str:
+        """One piece as it is shown in tables."""
+        return UNKNOWN_TEXT if id == UNK else self.backend.id_to_token(id)
+
+    def text(self, ids: Sequence[int]) -> str:
+        """`ids` as one line of text, special pieces left out."""
+        tokens = [UNKNOWN_TEXT if id == UNK else self.backend.id_to_token(id) for id in ids if id not in (PAD, BOS, EOS)]
+        return " ".join("".join(tokens).replace(SPACE, " ").split())
+
+    def _word_spans(self, text: str) -> list[tuple[int, int]]:
+        """Where the words of generated `text` lie; each begins with the space before it, if there is one."""
+        cut = pre_tokenizers.Split(WORD, "isolated").pre_tokenize_str(text.replace(" ", SPACE))
+        return [span for _, span in cut]

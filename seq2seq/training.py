@@ -1,0 +1,320 @@
+"""The training loop: one device or many, and it can be killed at any moment and go on where it stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from seq2seq.config import PAD, ModelConfig, TrainConfig
+from seq2seq.data import Corpus, DataError, Pair, make_batch, read_pairs
+from seq2seq.evaluation import validation_bleu
+from seq2seq.model import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, Seq2Seq, write_beside
+from seq2seq.tokenizer import Tokenizer
+from seq2seq.translator import Translator
+
+STATE_FILE, LOG_FILE = "state.safetensors", "log.csv"
+"""Stand in the folder `training/` of a checkpoint; only `--resume` and readers of the log need them."""
+DIVERGED_FACTOR, DIVERGED_STEPS = 3.0, 50
+"""A run has diverged when its loss was this many times the best so far, for this many updates in a row."""
+
+
+class TrainingError(RuntimeError):
+    """A run that cannot start or go on. The message says why and what can be done."""
+
+
+@dataclass
+class Progress:
+    """Where a run stands, next to its tensors. `position` counts the batches of this epoch that are done."""
+
+    step: int = 0
+    epoch: int = 0
+    position: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    best_bleu: float = -1.0
+    best_step: int = 0
+    best_loss: float = math.inf
+    bad_steps: int = 0
+
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """Rises in a straight line to its peak at `warmup_steps`, then falls with 1 / sqrt(step)."""
+    warmup = max(1, config.warmup_steps)
+    return config.learning_rate * min(step / warmup, math.sqrt(warmup / step))
+
+
+def read_corpus(config: TrainConfig) -> list[list[Pair]]:
+    """The pairs of each data file; also checks that `repeat` fits them."""
+    if config.repeat and len(config.repeat) != len(config.data):
+        raise DataError(f"{len(config.repeat)} repeat counts for {len(config.data)} data files; give one for each file")
+    return [read_pairs(path) for path in config.data]
+
+
+def encode_corpus(files: list[list[Pair]], config: TrainConfig, tokenizer: Tokenizer) -> Corpus:
+    """Pairs as ids. Pairs with over `max_pieces` pieces on a side are left out: they cost memory and teach little."""
+    pairs, repeat = [], []
+    for i, file in enumerate(files):
+        sources = tokenizer.encode_batch([pair.source for pair in file])
+        targets = tokenizer.encode_batch([pair.references[0] for pair in file])
+        for source, target in zip(sources, targets):
+            if max(len(source.ids), len(target.ids)) <= config.max_pieces:
+                pairs.append((source.ids, target.ids))
+                repeat.append(config.repeat[i] if config.repeat else 1)
+    if not any(repeat):
+        raise DataError(f"no pair with at most {config.max_pieces} pieces a side is left to train on; raise --max-pieces")
+    return Corpus(tuple(pairs), tuple(repeat))
+
+
+class Run:
+    """One training run in one process: model, optimizer, moving average, and the folder they are written to."""
+
+    def __init__(self, model: Seq2Seq, tokenizer: Tokenizer, corpus: Corpus, config: TrainConfig, out: Path) -> None:
+        self.accelerator = Accelerator(mixed_precision=config.mixed_precision)
+        self.config, self.corpus, self.out, self.tokenizer = config, corpus, out, tokenizer
+        optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98))
+        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        self.average = {name: p.detach().clone() for name, p in self.plain_model.named_parameters()}
+        self.progress = Progress()
+        self.log: list[dict[str, float]] = []
+
+    @property
+    def plain_model(self) -> Seq2Seq:
+        return self.accelerator.unwrap_model(self.model)
+
+    # -- one update -------------------------------------------------------------------------------------------------
+
+    def update(self, indexes: list[int]) -> tuple[float, int]:
+        """One optimizer step on one batch, shared out over the devices -> mean loss of a target piece, and their number.
+
+        Random numbers are drawn anew from (seed, step, device), so that a resumed run draws the same.
+        """
+        config, progress, accelerator = self.config, self.progress, self.accelerator
+        progress.step += 1
+        torch.manual_seed(config.seed * 1_000_003 + progress.step * 101 + accelerator.process_index)
+        total = sum(len(self.corpus.pairs[i][1]) for i in indexes)
+        mine = indexes[accelerator.process_index :: accelerator.num_processes]
+        # A device that got no pair must still take part: it computes on one pair that counts for nothing.
+        batch = make_batch([self.corpus.pairs[i] for i in mine or indexes[:1]])
+        batch = type(batch)(*(part.to(accelerator.device) for part in batch))
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(progress.step, config)
+        logits, _ = self.model(batch.src, batch.src_lengths, batch.tgt[:, :-1])
+        summed = F.cross_entropy(
+            logits.float().flatten(0, 1),
+            batch.tgt[:, 1:].flatten(),
+            ignore_index=PAD,
+            label_smoothing=config.label_smoothing,
+            reduction="sum",
+        )
+        summed = summed * bool(mine)
+        # Gradients are averaged over devices; the loss is per target piece of the whole batch.
+        accelerator.backward(summed * accelerator.num_processes / total)
+        loss = accelerator.reduce(summed.detach(), "sum").item() / total
+        norm = accelerator.clip_grad_norm_(self.model.parameters(), config.clip_norm)
+        if not (math.isfinite(loss) and math.isfinite(float(norm))):
+            raise TrainingError(self._stopped(f"the loss became {loss} and its gradient {float(norm)}"))
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._watch(loss)
+        # The average starts short, so that the random start is soon forgotten.
+        decay = min(config.average_decay, (1 + progress.step) / (10 + progress.step))
+        parameters = [p.detach() for _, p in self.plain_model.named_parameters()]
+        torch._foreach_lerp_(list(self.average.values()), parameters, 1 - decay)
+        progress.tokens += total
+        return loss, total
+
+    def _watch(self, loss: float) -> None:
+        progress = self.progress
+        progress.best_loss = min(progress.best_loss, loss)
+        progress.bad_steps = progress.bad_steps + 1 if loss > DIVERGED_FACTOR * progress.best_loss + 1 else 0
+        if progress.bad_steps >= DIVERGED_STEPS:
+            raise TrainingError(self._stopped(f"the loss diverged to {loss:.2f} (its best was {progress.best_loss:.2f})"))
+
+    def _stopped(self, what: str) -> str:
+        kept = f"the last good weights stand in {self.out}" if (self.out / WEIGHTS_FILE).exists() else "no weights were written"
+        return f"stopped at step {self.progress.step}: {what}; {kept}. Try a lower --learning-rate or a smaller --clip-norm"
+
+    # -- files ------------------------------------------------------------------------------------------------------
+
+    def save_state(self) -> None:
+        """All that `--resume` needs, in one file that is renamed into place."""
+        if not self.accelerator.is_main_process:
+            return
+        tensors: dict[str, Tensor] = {}
+        for name, parameter in self.plain_model.named_parameters():
+            tensors[f"model/{name}"] = parameter.detach()
+            tensors[f"average/{name}"] = self.average[name]
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"adam/{name}/{key}"] = value
+        metadata = {"progress": json.dumps(asdict(self.progress)), "config": json.dumps(asdict(self.config))}
+        path = self.out / "training" / STATE_FILE
+        beside = path.with_name(path.name + ".tmp")
+        save_file({name: t.cpu().contiguous() for name, t in tensors.items()}, beside, metadata)
+        write_beside(self.out / "training" / LOG_FILE, pd.DataFrame(self.log).to_csv(index=False))
+        os.replace(beside, path)
+
+    def load_state(self) -> None:
+        """Undoes `save_state` in a fresh run with the same settings. Raises TrainingError if they differ."""
+        path = self.out / "training" / STATE_FILE
+        with safe_open(path, "pt", device=str(self.accelerator.device)) as file:
+            metadata = file.metadata()
+            then, now = json.loads(metadata["config"]), json.loads(json.dumps(asdict(self.config)))
+            # A run may be made longer or shorter; anything else would make it another run.
+            free = {"max_steps", "patience"}
+            changed = [f"{k} was {then.get(k)}, is {now[k]}" for k in now if k not in free and now[k] != then.get(k)]
+            if changed:
+                raise TrainingError(f"cannot resume {self.out} with other settings: {'; '.join(changed)}")
+            with torch.no_grad():
+                for name, parameter in self.plain_model.named_parameters():
+                    parameter.copy_(file.get_tensor(f"model/{name}"))
+                    self.average[name].copy_(file.get_tensor(f"average/{name}"))
+                    prefix = f"adam/{name}/"
+                    state = {key.removeprefix(prefix): file.get_tensor(key) for key in file.keys() if key.startswith(prefix)}
+                    if state:
+                        # Adam keeps its step count on the CPU.
+                        self.optimizer.state[parameter] = state | {"step": state["step"].cpu()}
+        self.progress = Progress(**json.loads(metadata["progress"]))
+        log = pd.read_csv(self.out / "training" / LOG_FILE)
+        self.log = log[log["step"] <= self.progress.step].to_dict("records")
+
+    def save_model(self) -> None:
+        if self.accelerator.is_main_process:
+            with self.averaged() as model:
+                model.save_pretrained(self.out)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[Seq2Seq]:
+        """The model with the averaged weights in it, in evaluation mode; the trained ones come back afterwards."""
+        model = self.plain_model
+        parameters = dict(model.named_parameters())
+        trained = {name: p.detach().clone() for name, p in parameters.items()}
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(self.average[name])
+        try:
+            yield model.eval()
+        finally:
+            with torch.no_grad():
+                for name, parameter in parameters.items():
+                    parameter.copy_(trained[name])
+            model.train()
+
+    # -- the loop ---------------------------------------------------------------------------------------------------
+
+    def train(self, valid: list[list[Pair]]) -> None:
+        """Runs until `max_steps`, or until validation BLEU has not risen `patience` times in a row."""
+        config, progress = self.config, self.progress
+        self.model.train()
+        bar = tqdm(
+            total=config.max_steps, initial=progress.step, unit="step", disable=not self.accelerator.is_main_process
+        )
+        recent_loss, recent_tokens, since = 0.0, 0, time.perf_counter()
+        began = since - progress.seconds
+        bleu = self.log[-1]["valid_bleu"] if self.log else 0.0
+        while not self.done:
+            batches = self.corpus.batches(config.batch_tokens, config.seed, progress.epoch)
+            for indexes in batches[progress.position :]:
+                loss, tokens = self.update(indexes)
+                progress.position += 1
+                recent_loss += loss * tokens
+                recent_tokens += tokens
+                bar.update()
+                if progress.step % 10 == 0:
+                    rate = recent_tokens / (time.perf_counter() - since)
+                    bar.set_postfix_str(f"loss {recent_loss / recent_tokens:.3f}, BLEU {bleu:.1f}, {rate:,.0f} tokens/s")
+                if progress.step % config.validate_every == 0 or progress.step == config.max_steps:
+                    rate = recent_tokens / (time.perf_counter() - since)
+                    bleu = self._validate(valid, recent_loss / recent_tokens, rate, began)
+                    recent_loss, recent_tokens, since = 0.0, 0, time.perf_counter()
+                if self.done:
+                    break
+            else:
+                progress.epoch, progress.position = progress.epoch + 1, 0
+        bar.close()
+
+    @property
+    def done(self) -> bool:
+        progress, config = self.progress, self.config
+        return progress.step >= config.max_steps or (
+            progress.step - progress.best_step >= config.patience * config.validate_every
+        )
+
+    def _validate(self, valid: list[list[Pair]], loss: float, rate: float, began: float) -> float:
+        """Validation BLEU of the averaged weights; a better one is written to the checkpoint, every one to the log."""
+        progress, config = self.progress, self.config
+        with self.averaged() as model:
+            translator = Translator(model, self.tokenizer)
+            bleus = [validation_bleu(translator, file[: config.validation_sentences]) for file in valid]
+        bleu = sum(bleus) / len(bleus)
+        progress.seconds = time.perf_counter() - began
+        if bleu > progress.best_bleu:
+            progress.best_bleu, progress.best_step = bleu, progress.step
+            self.save_model()
+        self.log.append(
+            {
+                "step": progress.step,
+                "epoch": progress.epoch,
+                "tokens": progress.tokens,
+                "seconds": round(progress.seconds, 1),
+                "tokens_per_second": round(rate, 1),
+                "learning_rate": learning_rate(progress.step, config),
+                "loss": round(loss, 4),
+                "valid_bleu": round(bleu, 2),
+                **{f"valid_bleu_{i}": round(value, 2) for i, value in enumerate(bleus, 1)},
+            }
+        )
+        self.save_state()
+        return bleu
+
+
+def train(
+    model_config: ModelConfig,
+    config: TrainConfig,
+    out: Path,
+    *,
+    resume: bool = False,
+    tokenizer: Path | None = None,
+    on_start: Callable[[Run], None] = lambda run: None,
+) -> Run:
+    """Trains a model and leaves a checkpoint folder at `out`.
+
+    tokenizer: a `tokenizer.json` to use instead of learning one from the data; so two models share their pieces.
+    Everything is read and checked before anything is written. Raises DataError and TrainingError.
+    """
+    if (out / WEIGHTS_FILE).exists() and not resume:
+        raise TrainingError(f"{out} already holds a checkpoint; resume it with --resume or choose another --out")
+    files, valid = read_corpus(config), [read_pairs(path) for path in config.valid]
+    if resume and (out / TOKENIZER_FILE).exists():
+        tokenizer = out / TOKENIZER_FILE
+    if tokenizer:
+        pieces = Tokenizer.load(tokenizer)
+    else:
+        texts = (text for file in files for pair in file for text in (pair.source, pair.references[0]))
+        pieces = Tokenizer.train(texts, model_config.vocab_size)
+    corpus = encode_corpus(files, config, pieces)
+    torch.manual_seed(config.seed)
+    run = Run(Seq2Seq(replace(model_config, vocab_size=len(pieces))), pieces, corpus, config, out)
+    if resume and (out / "training" / STATE_FILE).exists():
+        run.load_state()
+    elif run.accelerator.is_main_process:
+        (out / "training").mkdir(parents=True, exist_ok=True)
+        write_beside(out / TOKENIZER_FILE, pieces.to_json())
+        write_beside(out / CONFIG_FILE, json.dumps(asdict(run.plain_model.config), indent=2) + "\n")
+    on_start(run)
+    run.train(valid)
+    return run

@@ -1,0 +1,93 @@
+"""What a translation is: a result to look at, to save and to draw. Plain values only; no model is needed to read one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from plotly.graph_objects import Figure
+
+DIGITS = 6
+"""Decimals of weights and log-probabilities in JSON: rows still sum to 1 within 1e-4."""
+
+
+@dataclass(frozen=True, eq=False)
+class Translation:
+    """One source text and its target, with what the model attended to and thought of at each step.
+
+    text: the source as the model read it. translation: the target text.
+    source_words, target_words: words, the last `<eos>` (a target cut off at the length limit has none).
+    source_pieces (S), target_pieces (T): pieces. source_word_of, target_word_of: the index of each piece's word.
+    attention: (target words, source words), source pieces summed and target pieces averaged, each row sums to 1;
+        attention_pieces: (T, S) as the model computed it. Both None for a model without attention.
+    token_log_probs: natural log of the probability of each target piece.
+    candidates: for each target piece the likeliest pieces and their log-probabilities, best first.
+    checkpoint, beam_size, seconds: what made it, and how long that took. warnings: sentences for the reader.
+    """
+
+    text: str
+    translation: str
+    source_words: tuple[str, ...]
+    target_words: tuple[str, ...]
+    source_pieces: tuple[str, ...]
+    target_pieces: tuple[str, ...]
+    source_word_of: tuple[int, ...]
+    target_word_of: tuple[int, ...]
+    attention: np.ndarray | None
+    attention_pieces: np.ndarray | None
+    token_log_probs: tuple[float, ...]
+    candidates: tuple[tuple[tuple[str, float], ...], ...]
+    checkpoint: str
+    beam_size: int
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def log_prob(self) -> float:
+        """Natural log of the probability of the whole target, `<eos>` included, without length penalty."""
+        return sum(self.token_log_probs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of `translate --json` and of the API."""
+
+        def rounded(weights: np.ndarray | None) -> list | None:
+            return None if weights is None else np.round(weights.astype(float), DIGITS).tolist()
+
+        return {
+            "text": self.text,
+            "translation": self.translation,
+            "source_words": list(self.source_words),
+            "target_words": list(self.target_words),
+            "source_pieces": list(self.source_pieces),
+            "target_pieces": list(self.target_pieces),
+            "attention": rounded(self.attention),
+            "attention_pieces": rounded(self.attention_pieces),
+            "log_prob": round(self.log_prob, DIGITS),
+            "token_log_probs": [round(value, DIGITS) for value in self.token_log_probs],
+            "candidates": [[[piece, round(value, DIGITS)] for piece, value in step] for step in self.candidates],
+            "checkpoint": self.checkpoint,
+            "beam_size": self.beam_size,
+            "seconds": round(self.seconds, 4),
+            "warnings": list(self.warnings),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """The word weights as a table: a row a target word, a column a source word. Empty columns without attention."""
+        import pandas as pd
+
+        columns = list(self.source_words) if self.attention is not None else []
+        return pd.DataFrame(self.attention, index=list(self.target_words), columns=columns)
+
+    def figure(self, **options: Any) -> Figure:
+        """The heatmap as a Plotly figure; options as in `seq2seq.figures.heatmap`."""
+        from seq2seq.figures import heatmap
+
+        return heatmap(self, **options)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """Notebooks show a translation as its heatmap."""
+        return self.figure()._repr_mimebundle_(include, exclude)
