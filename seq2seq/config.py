@@ -69,3 +69,27 @@ class TrainConfig:
     validation_sentences: int = 500
     patience: int = 8
     mixed_precision: str = "no"
+
+    def __post_init__(self) -> None:
+        at_least = {
+            "batch_tokens": 1,
+            "max_steps": 1,
+            "max_pieces": 2,
+            "warmup_steps": 0,
+            "validate_every": 1,
+            "validation_sentences": 1,
+            "patience": 1,
+        }
+        for name, least in at_least.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        for name in ("learning_rate", "clip_norm"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be a number over 0")
+        for name in ("label_smoothing", "average_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1")
+        if any(times < 0 for times in self.repeat):
+            raise ValueError(f"repeat is {self.repeat}; a file cannot be seen less than 0 times")
+        if self.mixed_precision not in ("no", "bf16"):
+            raise ValueError(f"mixed_precision is {self.mixed_precision!r}; choose no or bf16")

@@ -1,0 +1,135 @@
+"""The model card of a checkpoint: text made from its config and metrics, so that it never says more than was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seq2seq.config import ModelConfig
+
+SOURCES = {
+    "multi30k": (
+        "[Multi30k](https://github.com/multi30k/dataset), task 1: descriptions of images, derived from Flickr30k captions. "
+        "For **non-commercial research and education** only."
+    ),
+    "tatoeba": (
+        "Sentence pairs from [Tatoeba](https://tatoeba.org), in the selection of "
+        "[manythings.org/anki](https://www.manythings.org/anki/): everyday language. CC BY 2.0 FR; attribution: tatoeba.org "
+        "and manythings.org/anki."
+    ),
+    "hansards": "Word alignments of Hansards sentences, from the HLT-NAACL 2003 shared task; only for scoring.",
+}
+"""What is to be said of a data file, by the beginning of its name."""
+DECODERS = {
+    "plain": "a GRU decoder without attention: it is given one vector for the whole sentence (Cho et al. 2014)",
+    "additive": "a GRU decoder with additive attention (Bahdanau et al. 2015)",
+}
+
+
+def model_card(name: str, config: ModelConfig, metrics: dict[str, Any]) -> str:
+    """The card of checkpoint `name` as Markdown with the Hub's YAML front matter; no number that is not in `metrics`
+    or `config`."""
+    sets = {key: value for key, value in metrics.items() if key != "training"}
+    parts = [
+        _front_matter(config, metrics),
+        f"# {name}\n\nAn English to French translator of Attention Lens: a bidirectional GRU encoder and "
+        f"{DECODERS.get(config.kind, f'a decoder of kind `{config.kind}`')}. It is small enough to show at work, word by "
+        f"word, on a laptop.\n\n```python\nfrom seq2seq import Translator\n\n"
+        f'print(Translator.from_checkpoint("checkpoints/{name}").translate("A man rides a bike.").translation)\n```',
+        _sizes(config, metrics.get("training", {})),
+        _data(metrics),
+        _training(metrics.get("training", {})),
+        _scores(name, sets),
+        _limits(config, metrics),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _names(metrics: dict[str, Any]) -> list[str]:
+    """Every data file that the metrics name."""
+    training = metrics.get("training", {})
+    return [*training.get("data", []), *training.get("valid", []), *(key for key in metrics if key != "training")]
+
+
+def _known_sources(metrics: dict[str, Any]) -> list[str]:
+    return [source for source in SOURCES if any(name.startswith(source) for name in _names(metrics))]
+
+
+def _front_matter(config: ModelConfig, metrics: dict[str, Any]) -> str:
+    sources = [source for source in _known_sources(metrics) if source != "hansards"]
+    lines = ["language:", "- en", "- fr"]
+    if "multi30k" in sources:
+        lines += ["license: other", "license_name: non-commercial-research-and-education"]
+    lines += ["library_name: seq2seq", "pipeline_tag: translation", "tags:"]
+    lines += ["- translation", "- seq2seq", "- rnn", "- gru"] + ([] if config.kind == "plain" else ["- attention"])
+    if sources:
+        lines += ["datasets:", *(f"- {source}" for source in sources)]
+    return "---\n" + "\n".join(lines) + "\n---"
+
+
+def _sizes(config: ModelConfig, training: dict[str, Any]) -> str:
+    rows = [("kind", f"`{config.kind}`"), ("vocabulary (joint BPE)", config.vocab_size)]
+    rows += [("embedding", config.embedding_size), ("hidden", config.hidden_size)]
+    if config.kind != "plain":
+        rows.append(("attention", config.attention_size))
+    if "parameters" in training:
+        rows.append(("parameters", f"{training['parameters']:,}"))
+    table = "\n".join(f"| {what} | {value} |" for what, value in rows)
+    return f"## Sizes\n\n| | |\n|---|---|\n{table}\n\nWeights are stored in float16 and computed in float32."
+
+
+def _data(metrics: dict[str, Any]) -> str:
+    known = _known_sources(metrics)
+    if not known:
+        return ""
+    return "## Data and its terms\n\n" + "\n".join(f"- {SOURCES[source]}" for source in known)
+
+
+def _training(training: dict[str, Any]) -> str:
+    if not training:
+        return ""
+    return (
+        f"## Training\n\n```bash\n{training['command']}\n```\n\n"
+        f"{training['steps']:,} updates on {training['tokens']:,} target pieces in {training['seconds']:,} seconds, "
+        f"validation included ({training['device']}, torch {training['torch']}), seed {training['seed']}. The weights are "
+        f"those of step {training['best_step']:,}, with the best validation BLEU: {training['best_valid_bleu']}."
+    )
+
+
+def _scores(name: str, sets: dict[str, Any]) -> str:
+    if not sets:
+        return ""
+    scored = {key: value for key, value in sets.items() if "bleu" in value}
+    aligned = {key: value for key, value in sets.items() if "aer" in value}
+    parts = ["## Scores"]
+    if scored:
+        rows = [
+            f"| {key} | {value['sentences']:,} | {value['bleu']} | {value['bleu_lower_tok']} | {value['chrf']} |"
+            for key, value in scored.items()
+        ]
+        parts.append("| data | sentences | BLEU | BLEU, lower-cased and tokenised | chrF |\n|---|---|---|---|---|\n" + "\n".join(rows))
+        parts.append(
+            "BLEU is cased, detokenised sacreBLEU; the second is on lower-cased text tokenised by sacremoses, as papers on "
+            "Multi30k report it. All references count."
+        )
+    if aligned:
+        rows = [f"| {k} | {v['sentences']:,} | {v['aer']} | {v['precision']} | {v['recall']} |" for k, v in aligned.items()]
+        parts.append("| alignment | sentences | AER | precision | recall |\n|---|---|---|---|---|\n" + "\n".join(rows))
+    commands = [value["command"] for value in sets.values() if "command" in value]
+    if commands:
+        parts.append("Computed by\n\n```bash\n" + "\n".join(commands) + "\n```")
+    return "\n\n".join(parts)
+
+
+def _limits(config: ModelConfig, metrics: dict[str, Any]) -> str:
+    lines = [
+        "It translates single sentences like those it was trained on. On other text (news, long or technical sentences, "
+        "names, other languages) it makes things up, fluently: do not use it where a wrong translation does harm.",
+        "It repeats the habits of its data, stereotypes about people in pictures among them.",
+    ]
+    if config.kind == "plain":
+        lines.append("It must remember the whole sentence in one vector, and forgets more the longer the sentence is.")
+    else:
+        lines.append("Attention weights show which vectors were read; they are no proof of why a word was chosen.")
+    if "multi30k" in _known_sources(metrics):
+        lines.append("Because of its training data it is for non-commercial research and education.")
+    return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,61 @@
+"""What the commands share: one-line complaints with the right exit code, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+LINE = 300
+"""Characters of a complaint that are shown: some libraries put pages into their messages."""
+
+
+class CallError(typer.TyperException):
+    """A wrong call or bad input: exit code 2. The message is one line: what is wrong and how to mend it."""
+
+    exit_code = 2
+
+
+@contextlib.contextmanager
+def bad_input() -> Iterator[None]:
+    """The package's errors about files, texts, checkpoints and settings are all ValueError or OSError; to the caller of
+    a command they are bad input."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (ValueError, OSError) as error:
+        raise CallError(plain(error)) from error
+
+
+def plain(error: Exception) -> str:
+    """The error's message without Python's "[Errno 2]"."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def note(message: str) -> None:
+    """A message to the person at the terminal; results have standard output for themselves."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def complain(message: str) -> None:
+    """One line on standard error, whatever the message was."""
+    line = " ".join(message.split())
+    note("error: " + (line if len(line) <= LINE else line[:LINE] + " …"))
+
+
+def check_writable(path: Path) -> None:
+    """Says before the work begins that its result could not be written. Raises CallError."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise CallError(f"cannot write {path}: there is no folder {folder}; make it first")
+    if path.is_dir():
+        raise CallError(f"cannot write {path}: it is a folder; give a file name")
+    if not os.access(folder, os.W_OK):
+        raise CallError(f"cannot write {path}: no permission to write in {folder}")

@@ -1,0 +1,71 @@
+"""What is known about a checkpoint: `metrics.json` and the model card that is made from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seq2seq.card import model_card
+from seq2seq.config import ModelConfig
+from seq2seq.model import CONFIG_FILE, write_beside
+
+if TYPE_CHECKING:
+    from seq2seq.training import Run
+
+METRICS_FILE, CARD_FILE = "metrics.json", "README.md"
+
+
+def data_name(path: str | Path, beam_size: int = 1) -> str:
+    """data/multi30k.val.tsv.gz -> multi30k.val; a beam is named, so that it does not replace the greedy score."""
+    name = Path(path).name.removesuffix(".gz").removesuffix(".tsv").removesuffix(".csv")
+    return name if beam_size == 1 else f"{name}.beam{beam_size}"
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """The checkpoint's metrics, empty if there are none. Raises ValueError if the file is not such an object."""
+    path = folder / METRICS_FILE
+    if not path.exists():
+        return {}
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}; mend or remove it") from error
+    if not isinstance(metrics, dict):
+        raise ValueError(f"{path} is not a JSON object; mend or remove it")
+    return metrics
+
+
+def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
+    """Writes the metrics, and the model card that tells of them."""
+    config = ModelConfig(**json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
+    write_beside(folder / METRICS_FILE, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    write_beside(folder / CARD_FILE, model_card(folder.resolve().name, config, metrics))
+
+
+def training_record(run: Run, command: str) -> dict[str, Any]:
+    """How the weights came about. `tokens_per_second` leaves validation out, `seconds` does not."""
+    import torch
+
+    progress, device = run.progress, run.accelerator.device
+    busy, before = 0.0, 0
+    for row in run.log:
+        busy += (row["tokens"] - before) / row["tokens_per_second"]
+        before = row["tokens"]
+    cuda = device.type == "cuda"
+    return {
+        "command": command,
+        "data": [Path(path).name for path in run.config.data],
+        "valid": [Path(path).name for path in run.config.valid],
+        "seconds": round(progress.seconds, 1),
+        "steps": int(progress.step),
+        "tokens": int(progress.tokens),
+        "tokens_per_second": round(before / busy, 1) if busy else None,
+        "best_valid_bleu": round(progress.best_bleu, 2),
+        "best_step": int(progress.best_step),
+        "seed": run.config.seed,
+        "parameters": run.plain_model.parameter_count(),
+        "device": torch.cuda.get_device_name(device) if cuda else f"{device.type}, {torch.get_num_threads()} threads",
+        "devices": run.accelerator.num_processes,
+        "torch": torch.__version__,
+    }
