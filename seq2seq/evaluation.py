@@ -38,10 +38,10 @@ def validation_bleu(translator: Translator, pairs: Sequence[Pair]) -> float:
     return BLEU().corpus_score(translator.texts([pair.source for pair in pairs]), columns(pairs)).score
 
 
-def evaluate(translator: Translator, pairs: Sequence[Pair]) -> dict[str, Any]:
+def evaluate(translator: Translator, pairs: Sequence[Pair], beam_size: int = 1) -> dict[str, Any]:
     """Translates all sources and scores them against all references: the object of `evaluate --json`."""
     began = time.perf_counter()
-    outputs = translator.texts([pair.source for pair in pairs])
+    outputs = translator.texts([pair.source for pair in pairs], beam_size=beam_size)
     seconds = time.perf_counter() - began
     pieces = sum(len(p.ids) for p in translator.tokenizer.encode_batch(outputs))
     bleu = BLEU()

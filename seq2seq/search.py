@@ -1,4 +1,4 @@
-"""Loops over `Decoder.step`: greedy search and forced decoding. They know nothing of what is inside a decoder."""
+"""Loops over `Decoder.step`: greedy search, beam search and forced decoding. They know nothing of what is inside a decoder."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from torch import Tensor
 
 from seq2seq.config import BOS, EOS, PAD
 from seq2seq.data import pad_ids
-from seq2seq.decoder import Decoder, DecoderState
+from seq2seq.decoder import Decoder, DecoderState, Step
 
 NEVER_WRITTEN = (PAD, BOS)
 """Pieces that no search may choose: they mean nothing in a translation."""
+LENGTH_PENALTY = 0.6
+"""Default exponent of `penalty`; Wu et al. (2016) found 0.6 to 0.7 best on English-French."""
 
 
 @dataclass
@@ -24,32 +26,52 @@ class Hypothesis:
 
     ids: `<eos>` last unless the length limit cut it off. log_probs: of each piece, natural log.
     candidates: for each piece the likeliest ids with their log-probabilities, best first.
-    weights (T, S): the attention row of each piece, without padding; None without attention.
+    rows: for each piece its attention row (S,), without padding; empty without attention.
     """
 
     ids: list[int] = field(default_factory=list)
     log_probs: list[float] = field(default_factory=list)
     candidates: list[list[tuple[int, float]]] = field(default_factory=list)
-    weights: np.ndarray | None = None
+    rows: list[np.ndarray] = field(default_factory=list)
 
     @property
     def finished(self) -> bool:
         return bool(self.ids) and self.ids[-1] == EOS
 
+    @property
+    def log_prob(self) -> float:
+        """Of the whole target, without any penalty."""
+        return sum(self.log_probs)
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """(T, S), or None without attention."""
+        return np.stack(self.rows) if self.rows else None
+
     def first(self, count: int) -> Hypothesis:
         """Only its first `count` pieces."""
-        weights = None if self.weights is None else self.weights[:count]
-        return Hypothesis(self.ids[:count], self.log_probs[:count], self.candidates[:count], weights)
+        return Hypothesis(self.ids[:count], self.log_probs[:count], self.candidates[:count], self.rows[:count])
+
+
+def likeliest(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """logits (..., V) -> log-probabilities and ids, both (..., count), of the best pieces that may be written.
+
+    They are chosen among the allowed, but scored among all, so that forced decoding gives the same log-probabilities.
+    """
+    log_probs = torch.log_softmax(logits.float(), dim=-1)
+    log_probs[..., NEVER_WRITTEN] = float("-inf")
+    return log_probs.topk(min(count, log_probs.size(-1) - len(NEVER_WRITTEN)), dim=-1)
+
+
+# -- greedy search ------------------------------------------------------------------------------------------------------
 
 
 class GreedyStep(NamedTuple):
-    """What greedy search chose at one step for B sentences: ids (B,), their log_probs (B,), top candidates (B, K) each,
-    and weights (B, S) or None."""
+    """What greedy search found at one step for B sentences: the likeliest ids (B, K), best first, of which the first was
+    chosen, their log_probs (B, K), and weights (B, S) or None."""
 
     ids: Tensor
     log_probs: Tensor
-    top_ids: Tensor
-    top_log_probs: Tensor
     weights: Tensor | None
 
 
@@ -59,44 +81,184 @@ def greedy_steps(decoder: Decoder, state: DecoderState, max_length: int, top_k: 
     prev = torch.full((state.hidden.size(0),), BOS, device=state.hidden.device)
     for _ in range(max_length):
         step = decoder.step(prev, state)
-        log_probs = torch.log_softmax(step.logits.float(), dim=-1)
-        # Chosen among the allowed, but scored among all, so that forced decoding gives the same log-probability.
-        log_probs[:, NEVER_WRITTEN] = float("-inf")
-        top_log_probs, top_ids = log_probs.topk(min(top_k, log_probs.size(-1)), dim=-1)
-        prev, state = top_ids[:, 0], step.state
-        yield GreedyStep(prev, top_log_probs[:, 0], top_ids, top_log_probs, step.weights)
+        log_probs, ids = likeliest(step.logits, top_k)
+        prev, state = ids[:, 0], step.state
+        yield GreedyStep(ids, log_probs, step.weights)
+
+
+def grow(
+    steps: Iterator[GreedyStep], src_lengths: Sequence[int], max_lengths: Sequence[int]
+) -> Iterator[list[Hypothesis]]:
+    """Adds each of `steps` to one hypothesis a sentence and yields them, until all have `<eos>` or reached their limit.
+
+    It is the same list each time, grown by a step.
+    """
+    found = [Hypothesis() for _ in src_lengths]
+    going = list(range(len(found)))
+    for step in steps:
+        ids, log_probs = step.ids.tolist(), step.log_probs.tolist()
+        weights = None if step.weights is None else step.weights.cpu().numpy()
+        for b in going:
+            found[b].ids.append(ids[b][0])
+            found[b].log_probs.append(log_probs[b][0])
+            found[b].candidates.append(list(zip(ids[b], log_probs[b])))
+            if weights is not None:
+                found[b].rows.append(weights[b, : src_lengths[b]])
+        going = [b for b in going if not found[b].finished and len(found[b].ids) < max_lengths[b]]
+        yield found
+        if not going:
+            return
 
 
 def greedy(
     decoder: Decoder, state: DecoderState, src_lengths: Sequence[int], max_lengths: Sequence[int], top_k: int = 1
 ) -> list[Hypothesis]:
     """Greedy search on a whole batch: one hypothesis for each of the B sentences, each at most `max_lengths[b]` long."""
-    return collect(greedy_steps(decoder, state, max(max_lengths), top_k), src_lengths, max_lengths)
-
-
-def collect(steps: Iterator[GreedyStep], src_lengths: Sequence[int], max_lengths: Sequence[int]) -> list[Hypothesis]:
-    """Gathers `steps` until every sentence has its `<eos>` or reached its limit."""
-    found = [Hypothesis() for _ in src_lengths]
-    rows: list[list[np.ndarray]] = [[] for _ in src_lengths]
-    for step in steps:
-        ids, log_probs = step.ids.tolist(), step.log_probs.tolist()
-        top_ids, top_log_probs = step.top_ids.tolist(), step.top_log_probs.tolist()
-        weights = None if step.weights is None else step.weights.cpu().numpy()
-        going = False
-        for b, hypothesis in enumerate(found):
-            if hypothesis.finished or len(hypothesis.ids) >= max_lengths[b]:
-                continue
-            hypothesis.ids.append(ids[b])
-            hypothesis.log_probs.append(log_probs[b])
-            hypothesis.candidates.append(list(zip(top_ids[b], top_log_probs[b])))
-            if weights is not None:
-                rows[b].append(weights[b, : src_lengths[b]])
-            going = going or not (hypothesis.finished or len(hypothesis.ids) >= max_lengths[b])
-        if not going:
-            break
-    for hypothesis, stacked in zip(found, rows):
-        hypothesis.weights = np.stack(stacked) if stacked else None
+    found: list[Hypothesis] = []
+    for found in grow(greedy_steps(decoder, state, max(max_lengths), top_k), src_lengths, max_lengths):
+        pass
     return found
+
+
+# -- beam search --------------------------------------------------------------------------------------------------------
+
+
+def penalty(length: int, alpha: float) -> float:
+    """((5 + length) / 6) ** alpha, by which the log-probability of a target of `length` pieces is divided to compare it
+    with longer and shorter ones (Wu et al. 2016, equation 14). An alpha of 0 compares bare log-probabilities."""
+    return ((5 + length) / 6) ** alpha
+
+
+class Row(NamedTuple):
+    """What one step said of one hypothesis: at which row of the batch, its likeliest next pieces with their
+    log-probabilities, and its attention row (S,) or None."""
+
+    index: int
+    candidates: list[tuple[int, float]]
+    weights: np.ndarray | None
+
+
+class Link(NamedTuple):
+    """A hypothesis as its last piece and what stood before it; hypotheses that begin alike share their beginning.
+
+    total: log-probability of all its pieces. row: the outcome of the step that wrote the last piece.
+    """
+
+    before: Link | None
+    id: int
+    log_prob: float
+    total: float
+    length: int
+    row: Row | None
+
+
+ROOT = Link(None, BOS, 0.0, 0.0, 0, None)
+"""The hypothesis of which nothing is written yet."""
+
+
+@dataclass
+class Beam:
+    """The hypotheses of one sentence. `growing`: those of equal length that go on, likeliest first; `done`: those with
+    `<eos>`, best score first. Together they are never more than `size`."""
+
+    size: int
+    n_best: int
+    alpha: float
+    src_length: int
+    limit: int
+    growing: list[Link] = field(default_factory=lambda: [ROOT])
+    done: list[Link] = field(default_factory=list)
+
+    def score(self, link: Link) -> float:
+        return link.total / penalty(link.length, self.alpha)
+
+    def extend(self, rows: Sequence[Row]) -> None:
+        """One step; `rows` fit `growing`. The best continuations take the places that finished hypotheses left free.
+
+        A finished hypothesis keeps its place for good (as in Sutskever et al. 2014), so that a beam of 1 is greedy search.
+        """
+        longer = [
+            Link(link, id, log_prob, link.total + log_prob, link.length + 1, row)
+            for link, row in zip(self.growing, rows)
+            for id, log_prob in row.candidates[: self.size]
+        ]
+        longer.sort(key=lambda link: -link.total)
+        kept = longer[: self.size - len(self.done)]
+        self.growing = [link for link in kept if link.id != EOS]
+        self.done = sorted(self.done + [link for link in kept if link.id == EOS], key=self.score, reverse=True)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can grow any more, or nothing that grows could still come among the `n_best`."""
+        if not self.growing or self.growing[0].length >= self.limit:
+            return True
+        if len(self.done) < self.n_best:
+            return False
+        # A log-probability only falls and its penalty is largest at the limit: no score can rise above this.
+        bound = self.growing[0].total / penalty(self.limit, self.alpha)
+        return self.score(self.done[self.n_best - 1]) >= bound
+
+    def best(self, top_k: int) -> list[Hypothesis]:
+        """The `n_best`, best score first; those that the length limit cut off come after all that ended by themselves."""
+        return [self._unwound(link, top_k) for link in (self.done + self.growing)[: self.n_best]]
+
+    def _unwound(self, link: Link, top_k: int) -> Hypothesis:
+        links = []
+        while link.before is not None:
+            links.append(link)
+            link = link.before
+        links.reverse()
+        return Hypothesis(
+            [link.id for link in links],
+            [link.log_prob for link in links],
+            [link.row.candidates[:top_k] for link in links],
+            [link.row.weights[: self.src_length] for link in links if link.row.weights is not None],
+        )
+
+
+def rows_of(step: Step, count: int) -> list[Row]:
+    """A step's outcome for N hypotheses as N rows of plain values, with `count` candidates each."""
+    log_probs, ids = likeliest(step.logits, count)
+    weights = [None] * len(ids) if step.weights is None else step.weights.cpu().numpy()
+    candidates = (list(zip(*pair)) for pair in zip(ids.tolist(), log_probs.tolist()))
+    return [Row(*row) for row in zip(range(len(ids)), candidates, weights)]
+
+
+@torch.inference_mode()
+def beam(
+    decoder: Decoder,
+    state: DecoderState,
+    src_lengths: Sequence[int],
+    max_lengths: Sequence[int],
+    beam_size: int,
+    n_best: int = 1,
+    length_penalty: float = LENGTH_PENALTY,
+    top_k: int = 1,
+) -> list[list[Hypothesis]]:
+    """Beam search on a whole batch: for each of the B sentences its `n_best` hypotheses, best first.
+
+    They are ranked by log-probability / `penalty`, with `length_penalty` (0 or more) as its alpha. A list is shorter than
+    `n_best` (at most `beam_size`) only if fewer targets exist within `max_lengths[b]`.
+    """
+    device = state.hidden.device
+    beams = [Beam(beam_size, n_best, length_penalty, *lengths) for lengths in zip(src_lengths, max_lengths)]
+    going = beams
+    prev = torch.full((len(beams),), BOS, device=device)
+    while True:
+        step = decoder.step(prev, state)
+        rows = iter(rows_of(step, max(top_k, beam_size)))
+        for one in going:
+            one.extend([next(rows) for _ in one.growing])
+        going = [one for one in going if not one.over]
+        links = [link for one in going for link in one.growing]
+        if not links:
+            return [one.best(top_k) for one in beams]
+        # Only hypotheses that grow are computed on; the states follow those they continue.
+        prev = torch.tensor([link.id for link in links], device=device)
+        state = step.state.select(torch.tensor([link.row.index for link in links], device=device))
+
+
+# -- forced decoding ----------------------------------------------------------------------------------------------------
 
 
 @torch.inference_mode()
@@ -108,14 +270,12 @@ def forced(
     prev, _ = pad_ids([(BOS, *target[:-1]) for target in targets])
     logits, weights = decoder(prev.to(device), state)
     log_probs = torch.log_softmax(logits.float(), dim=-1)
-    shown = log_probs.clone()
-    shown[..., NEVER_WRITTEN] = float("-inf")
-    top_log_probs, top_ids = shown.topk(min(top_k, shown.size(-1)), dim=-1)
+    top_log_probs, top_ids = likeliest(logits, top_k)
     found = []
     for b, target in enumerate(targets):
         T = len(target)
         chosen = log_probs[b, :T].gather(1, torch.tensor(target, device=device).unsqueeze(1)).squeeze(1)
         candidates = [list(zip(*pair)) for pair in zip(top_ids[b, :T].tolist(), top_log_probs[b, :T].tolist())]
-        rows = None if weights is None else weights[b, :T, : src_lengths[b]].cpu().numpy()
+        rows = [] if weights is None else list(weights[b, :T, : src_lengths[b]].cpu().numpy())
         found.append(Hypothesis(list(target), chosen.tolist(), candidates, rows))
     return found

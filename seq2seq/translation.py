@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 DIGITS = 6
 """Decimals of weights and log-probabilities in JSON: rows still sum to 1 within 1e-4."""
 
+OWN_FIELDS = (
+    "translation",
+    "target_words",
+    "target_pieces",
+    "attention",
+    "attention_pieces",
+    "log_prob",
+    "token_log_probs",
+    "candidates",
+)
+"""What an alternative has of its own in JSON; all else is as in the translation it stands under."""
+
 
 @dataclass(frozen=True, eq=False)
 class Translation:
@@ -22,11 +34,14 @@ class Translation:
     text: the source as the model read it. translation: the target text.
     source_words, target_words: words, the last `<eos>` (a target cut off at the length limit has none).
     source_pieces (S), target_pieces (T): pieces. source_word_of, target_word_of: the index of each piece's word.
+    unknown_words: indexes of source words with a piece the model has never seen.
     attention: (target words, source words), source pieces summed and target pieces averaged, each row sums to 1;
         attention_pieces: (T, S) as the model computed it. Both None for a model without attention.
     token_log_probs: natural log of the probability of each target piece.
     candidates: for each target piece the likeliest pieces and their log-probabilities, best first.
-    checkpoint, beam_size, seconds: what made it, and how long that took. warnings: sentences for the reader.
+    checkpoint, beam_size, seconds: what made it, and how long that took. hidden_size (H): numbers in one memory vector.
+    warnings: sentences for the reader.
+    alternatives: further hypotheses of the same search, best first, if they were asked for.
     """
 
     text: str
@@ -37,6 +52,7 @@ class Translation:
     target_pieces: tuple[str, ...]
     source_word_of: tuple[int, ...]
     target_word_of: tuple[int, ...]
+    unknown_words: tuple[int, ...]
     attention: np.ndarray | None
     attention_pieces: np.ndarray | None
     token_log_probs: tuple[float, ...]
@@ -44,7 +60,9 @@ class Translation:
     checkpoint: str
     beam_size: int
     seconds: float
+    hidden_size: int
     warnings: tuple[str, ...] = ()
+    alternatives: tuple[Translation, ...] = ()
 
     @property
     def log_prob(self) -> float:
@@ -57,7 +75,7 @@ class Translation:
         def rounded(weights: np.ndarray | None) -> list | None:
             return None if weights is None else np.round(weights.astype(float), DIGITS).tolist()
 
-        return {
+        made = {
             "text": self.text,
             "translation": self.translation,
             "source_words": list(self.source_words),
@@ -74,6 +92,10 @@ class Translation:
             "seconds": round(self.seconds, 4),
             "warnings": list(self.warnings),
         }
+        if self.alternatives:
+            others = [other.to_dict() for other in self.alternatives]
+            made["alternatives"] = [{name: other[name] for name in OWN_FIELDS} for other in others]
+        return made
 
     def to_frame(self) -> pd.DataFrame:
         """The word weights as a table: a row a target word, a column a source word. Empty columns without attention."""

@@ -5,28 +5,34 @@ from __future__ import annotations
 import time
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
-from seq2seq.config import EOS
 from seq2seq.data import pad_ids
-from seq2seq.model import TOKENIZER_FILE, Seq2Seq, checkpoint_file
-from seq2seq.search import Hypothesis, forced, greedy, greedy_steps, collect
-from seq2seq.tokenizer import UNKNOWN_TEXT, Pieces, Tokenizer
+from seq2seq.decoder import DecoderState
+from seq2seq.model import TOKENIZER_FILE, CheckpointError, Seq2Seq, checkpoint_file
+from seq2seq.search import LENGTH_PENALTY, Hypothesis, beam, forced, greedy, greedy_steps, grow
+from seq2seq.tokenizer import Pieces, Tokenizer
 from seq2seq.translation import Translation
 
 MAX_CHARACTERS = 1000
 """Longer texts are refused: the model was trained on sentences, and every piece costs time and a row of the picture."""
 CANDIDATES = 5
 """Likeliest pieces that are reported for each step."""
+MAX_BEAM_SIZE = 20
+"""Wider beams are refused: time and memory grow with the beam, and translations are seldom better beyond 10."""
 
 
 class TextError(ValueError):
     """A text that cannot be translated. The message is one line for the person who typed it."""
+
+
+class SearchError(ValueError):
+    """A search that cannot be made as it was asked for. The message is one line that says how to mend it."""
 
 
 def clean(text: str) -> str:
@@ -43,6 +49,19 @@ def clean(text: str) -> str:
     if not any(unicodedata.category(c)[0] in "LNPSM" for c in kept):
         raise TextError("There is no text to translate. Please type a sentence.")
     return kept
+
+
+def check_search(beam_size: int, n_best: int = 1, length_penalty: float = LENGTH_PENALTY) -> None:
+    """Raises SearchError for settings with which no search can be made."""
+    for name, value in (("beam_size", beam_size), ("n_best", n_best)):
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise SearchError(f"{name} is {value!r}; it must be a whole number.")
+    if not 1 <= beam_size <= MAX_BEAM_SIZE:
+        raise SearchError(f"beam_size is {beam_size}; choose one from 1 to {MAX_BEAM_SIZE}.")
+    if not 1 <= n_best <= beam_size:
+        raise SearchError(f"n_best is {n_best}; choose one from 1 to beam_size, which is {beam_size}, or a larger beam.")
+    if not 0 <= length_penalty <= 10:
+        raise SearchError(f"length_penalty is {length_penalty}; choose one from 0 (none) to 10, such as {LENGTH_PENALTY}.")
 
 
 def choose_device(device: str = "auto") -> torch.device:
@@ -68,71 +87,118 @@ class Translator:
         """A checkpoint folder or hub id -> Translator. Raises CheckpointError, and ValueError for a missing device."""
         where = choose_device(device)
         model = Seq2Seq.from_pretrained(str(checkpoint)).to(where)
-        tokenizer = Tokenizer.load(checkpoint_file(checkpoint, TOKENIZER_FILE))
+        path = checkpoint_file(checkpoint, TOKENIZER_FILE)
+        try:
+            tokenizer = Tokenizer.load(path)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path} cannot be used: {error}") from error
+        if len(tokenizer) != model.config.vocab_size:
+            raise CheckpointError(f"{path} has {len(tokenizer)} pieces, but the model beside it {model.config.vocab_size}")
         return cls(model, tokenizer, Path(checkpoint).resolve().name if Path(checkpoint).is_dir() else str(checkpoint))
 
     @property
     def device(self) -> torch.device:
         return self.model.device
 
-    def translate(self, text: str | Sequence[str], *, target: str | None = None) -> Any:
-        """One text -> Translation, several -> list of them, in order. `target`: score this one instead of searching.
+    def translate(
+        self,
+        text: str | Sequence[str],
+        *,
+        beam_size: int = 1,
+        n_best: int = 1,
+        length_penalty: float = LENGTH_PENALTY,
+        target: str | None = None,
+    ) -> Any:
+        """One text -> Translation, several -> list of them, in order.
 
-        Raises TextError for a text that is blank or too long; then nothing is translated.
+        beam_size: hypotheses that are followed at once; 1 is greedy search, MAX_BEAM_SIZE the most.
+        n_best: how many of them are given; the best is the Translation itself, the others stand in its `alternatives`.
+        length_penalty: alpha of `seq2seq.search.penalty`, by which the hypotheses of a beam are ranked; 0 is none.
+        target: score this translation instead of searching one; beam_size and length_penalty then mean nothing.
+
+        Raises TextError for a text that is blank or too long, and SearchError; then nothing is translated.
         """
+        check_search(beam_size, n_best, length_penalty)
         texts = [text] if isinstance(text, str) else list(text)
         cleaned = [clean(t) for t in texts]
+        if target is not None:
+            beam_size, target = 1, clean(target)
+            if n_best > 1:
+                raise SearchError("A given target has no alternatives; set n_best to 1, or leave the target out.")
         began = time.perf_counter()
         sources = self.tokenizer.encode_batch(cleaned)
         if target is None:
-            found = self.search(sources, top_k=CANDIDATES)
+            found = self.search(sources, beam_size, n_best, length_penalty, top_k=CANDIDATES)
         else:
-            ids = self.tokenizer.encode(clean(target)).ids
-            state, lengths = self._encode(sources)
-            found = forced(self.model.decoder, state, lengths, [ids] * len(sources), CANDIDATES)
+            found = [[hypothesis] for hypothesis in self._forced(sources, target)]
         seconds = (time.perf_counter() - began) / max(1, len(texts))
-        made = [self._translation(t, s, h, seconds) for t, s, h in zip(cleaned, sources, found)]
+        made = []
+        for t, source, best in zip(cleaned, sources, found):
+            first, *others = (self._translation(t, source, hypothesis, seconds, beam_size) for hypothesis in best)
+            made.append(replace(first, alternatives=tuple(others)))
         return made[0] if isinstance(text, str) else made
 
     def stream(self, text: str) -> Iterator[Translation]:
-        """The translation as it grows, one more target word each time; the last one is what `translate` gives."""
+        """The greedy translation as it grows, a target word more each time; the last one is what `translate` gives."""
         cleaned = clean(text)
         began = time.perf_counter()
         source = self.tokenizer.encode(cleaned)
         state, lengths = self._encode([source])
-        limits = [self._limit(source)]
-        steps, words = [], 1
-        for step in greedy_steps(self.model.decoder, state, limits[0], CANDIDATES):
-            steps.append(step)
-            hypothesis = collect(iter(steps), lengths, limits)[0]
-            over = hypothesis.finished or len(hypothesis.ids) >= limits[0]
+        limit = self._limit(source)
+        words = 1
+        for [hypothesis] in grow(greedy_steps(self.model.decoder, state, limit, CANDIDATES), lengths, [limit]):
             begun = len(self.tokenizer.decode(hypothesis.ids).words)
-            if over or begun > words:
-                # A word is complete when the next one has begun.
-                shown = hypothesis if over else hypothesis.first(len(hypothesis.ids) - 1)
-                yield self._translation(cleaned, source, shown, time.perf_counter() - began, partial=not over)
-                words = begun
-            if over:
-                return
+            # A word is complete when the next one has begun.
+            if begun > words and not hypothesis.finished and len(hypothesis.ids) < limit:
+                complete = hypothesis.first(len(hypothesis.ids) - 1)
+                yield self._translation(cleaned, source, complete, time.perf_counter() - began, partial=True)
+            words = begun
+        yield self._translation(cleaned, source, hypothesis, time.perf_counter() - began)
 
-    def texts(self, texts: Sequence[str]) -> list[str]:
+    def texts(
+        self, texts: Sequence[str], *, beam_size: int = 1, length_penalty: float = LENGTH_PENALTY
+    ) -> list[str]:
         """Only the translated texts, for scoring many."""
-        return [self.tokenizer.text(h.ids) for h in self.search(self.tokenizer.encode_batch([clean(t) for t in texts]))]
+        check_search(beam_size, 1, length_penalty)
+        sources = self.tokenizer.encode_batch([clean(t) for t in texts])
+        return [self.tokenizer.text(best[0].ids) for best in self.search(sources, beam_size, 1, length_penalty)]
 
-    def search(self, sources: Sequence[Pieces], top_k: int = 1, batch_size: int = 64) -> list[Hypothesis]:
-        """Greedy hypotheses, in the order of `sources`; sentences of like length share a batch."""
-        found: list[Hypothesis | None] = [None] * len(sources)
+    def search(
+        self,
+        sources: Sequence[Pieces],
+        beam_size: int = 1,
+        n_best: int = 1,
+        length_penalty: float = LENGTH_PENALTY,
+        top_k: int = 1,
+        batch_size: int = 64,
+    ) -> list[list[Hypothesis]]:
+        """The `n_best` hypotheses of each of `sources`, in their order; sentences of like length share a batch.
+
+        batch_size: hypotheses that are computed at once.
+        """
+        found: list[list[Hypothesis]] = [[] for _ in sources]
         order = sorted(range(len(sources)), key=lambda i: len(sources[i].ids))
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
+        count = max(1, batch_size // beam_size)
+        for start in range(0, len(order), count):
+            batch = order[start : start + count]
             state, lengths = self._encode([sources[i] for i in batch])
             limits = [self._limit(sources[i]) for i in batch]
-            for i, hypothesis in zip(batch, greedy(self.model.decoder, state, lengths, limits, top_k)):
-                found[i] = hypothesis
+            if beam_size == 1:
+                best = [[hypothesis] for hypothesis in greedy(self.model.decoder, state, lengths, limits, top_k)]
+            else:
+                best = beam(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty, top_k)
+            for i, hypotheses in zip(batch, best):
+                found[i] = hypotheses
         return found
 
+    def _forced(self, sources: Sequence[Pieces], target: str) -> list[Hypothesis]:
+        if not sources:
+            return []
+        state, lengths = self._encode(sources)
+        return forced(self.model.decoder, state, lengths, [self.tokenizer.encode(target).ids] * len(sources), CANDIDATES)
+
     @torch.inference_mode()
-    def _encode(self, sources: Sequence[Pieces]):
+    def _encode(self, sources: Sequence[Pieces]) -> tuple[DecoderState, list[int]]:
         src, lengths = pad_ids([source.ids for source in sources])
         encoded = self.model.encoder(src.to(self.device), lengths)
         return self.model.decoder.init_state(encoded), lengths.tolist()
@@ -143,13 +209,20 @@ class Translator:
         return 2 * len(source.ids) + 10
 
     def _translation(
-        self, text: str, source: Pieces, hypothesis: Hypothesis, seconds: float, partial: bool = False
+        self,
+        text: str,
+        source: Pieces,
+        hypothesis: Hypothesis,
+        seconds: float,
+        beam_size: int = 1,
+        partial: bool = False,
     ) -> Translation:
         target = self.tokenizer.decode(hypothesis.ids)
         warnings = []
-        unknown = sorted({w for w, id in zip(source.pieces, source.ids) if id == self.tokenizer.unknown_id})
-        if unknown:
-            warnings.append(f"The model does not know {', '.join(unknown[:10])}; it reads an unknown piece there.")
+        at = [i for i, id in enumerate(source.ids) if id == self.tokenizer.unknown_id]
+        if at:
+            unknown = list(dict.fromkeys(source.pieces[i] for i in at))
+            warnings.append(f"The model does not know {' '.join(unknown[:10])}; it reads an unknown piece there.")
         if not partial and not hypothesis.finished:
             warnings.append(f"Stopped at the length limit of {len(hypothesis.ids)} pieces.")
         pieces = hypothesis.weights
@@ -163,13 +236,15 @@ class Translator:
             target_pieces=target.pieces,
             source_word_of=source.word_of,
             target_word_of=target.word_of,
+            unknown_words=tuple(dict.fromkeys(source.word_of[i] for i in at)),
             attention=None if pieces is None else to_words(pieces, source.word_of, target.word_of),
             attention_pieces=pieces,
             token_log_probs=tuple(hypothesis.log_probs),
             candidates=tuple(tuple((names(id), lp) for id, lp in step) for step in hypothesis.candidates),
             checkpoint=self.name,
-            beam_size=1,
+            beam_size=beam_size,
             seconds=seconds,
+            hidden_size=self.model.config.hidden_size,
             warnings=tuple(warnings),
         )
 
