@@ -59,10 +59,14 @@ class Seq2Seq(nn.Module, ModelHubMixin):
         os.replace(beside, directory / WEIGHTS_FILE)
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, **options) -> Seq2Seq:
-        """A local folder or a hub id -> the model in float32, in evaluation mode. Raises CheckpointError."""
-        config_path = checkpoint_file(model_id, CONFIG_FILE, **options)
-        weights_path = checkpoint_file(model_id, WEIGHTS_FILE, **options)
+    def from_pretrained(cls, checkpoint: str | Path, **options) -> Seq2Seq:
+        """A local folder or a hub id -> the model in float32, in evaluation mode. Raises CheckpointError.
+
+        options: `revision`, `token` and others of `hf_hub_download`. This takes the place of the mixin's own method, which
+        reads the config before anyone can say what is wrong with it.
+        """
+        config_path = checkpoint_file(checkpoint, CONFIG_FILE, **options)
+        weights_path = checkpoint_file(checkpoint, WEIGHTS_FILE, **options)
         try:
             model = cls(ModelConfig(**json.loads(config_path.read_text(encoding="utf-8"))))
         except (TypeError, ValueError) as error:

@@ -64,8 +64,8 @@ class Tokenizer:
             [
                 normalizers.NFC(),
                 normalizers.Replace(Regex(r"[’‘ʼ]"), "'"),
-                normalizers.Replace(Regex(r"[\s\p{Cc}\p{Zs}" + SPACE + r"]+"), " "),
                 normalizers.Replace(Regex(r"\p{Cf}"), ""),
+                normalizers.Replace(Regex(r"[\s\p{Cc}\p{Zs}" + SPACE + r"]+"), " "),
                 normalizers.Strip(),
             ]
         )
@@ -114,11 +114,12 @@ class Tokenizer:
     def _pieces(self, text: str, encoding) -> Pieces:
         spans: list[list[int]] = []
         word_of: list[int] = []
-        last = None
-        for word, (start, end) in zip(encoding.word_ids, encoding.offsets):
-            if word != last:
+        last, blank = None, False
+        for word, token, (start, end) in zip(encoding.word_ids, encoding.tokens, encoding.offsets):
+            if word != last and not blank:
                 spans.append([start, end])
-                last = word
+            blank = token == SPACE and (word != last or blank)  # a space alone is no word: the next one takes it in
+            last = word
             spans[-1][1] = end
             word_of.append(len(spans) - 1)
         words = tuple(text[start:end].strip() for start, end in spans)
@@ -137,7 +138,8 @@ class Tokenizer:
         for token in tokens:
             starts.append(len(text))
             text += token.replace(SPACE, " ")
-        spans = self._word_spans(text)
+        # Spaces that are followed by no word, as a model may write them, are no word: they join the one before them.
+        spans = [span for span in self._word_spans(text) if text[slice(*span)].strip()] or [(0, len(text))] * bool(text)
         word_of, words = [], []
         position = -1
         for start in starts:
@@ -151,6 +153,7 @@ class Tokenizer:
             bounds = [spans[i][0] for i in used[1:]] + [len(text)]
             words = [text[spans[i][0] : bound].strip() for i, bound in zip(used, bounds)]
             word_of = [used.index(i) for i in word_of]
+        words = [word or SPACE for word in words]  # nothing but spaces was written
         if ids and ids[-1] == EOS:
             tokens.append(SPECIALS[EOS])
             word_of.append(len(words))

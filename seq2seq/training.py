@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from accelerate import Accelerator
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
@@ -25,7 +25,7 @@ from seq2seq.data import Corpus, DataError, Pair, make_batch, read_pairs
 from seq2seq.evaluation import validation_bleu
 from seq2seq.model import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, Seq2Seq, write_beside
 from seq2seq.tokenizer import Tokenizer
-from seq2seq.translator import Translator
+from seq2seq.translator import TextError, Translator, clean
 
 STATE_FILE, LOG_FILE = "state.safetensors", "log.csv"
 """Stand in the folder `training/` of a checkpoint; only `--resume` and readers of the log need them."""
@@ -60,9 +60,25 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 def read_corpus(config: TrainConfig) -> list[list[Pair]]:
     """The pairs of each data file; also checks that `repeat` fits them."""
+    if not config.data:
+        raise DataError("no file to train on; give at least one with --data")
     if config.repeat and len(config.repeat) != len(config.data):
         raise DataError(f"{len(config.repeat)} repeat counts for {len(config.data)} data files; give one for each file")
     return [read_pairs(path) for path in config.data]
+
+
+def read_valid(config: TrainConfig) -> list[list[Pair]]:
+    """The pairs of each validation file, of which every one that will be translated can be."""
+    if not config.valid:
+        raise DataError("no file to validate on; give at least one with --valid")
+    files = [read_pairs(path)[: config.validation_sentences] for path in config.valid]
+    for path, file in zip(config.valid, files):
+        for number, pair in enumerate(file, 1):
+            try:
+                clean(pair.source)
+            except TextError as error:
+                raise DataError(f"{path}, pair {number}: {error}") from None
+    return files
 
 
 def encode_corpus(files: list[list[Pair]], config: TrainConfig, tokenizer: Tokenizer) -> Corpus:
@@ -171,12 +187,14 @@ class Run:
     def load_state(self) -> None:
         """Undoes `save_state` in a fresh run with the same settings. Raises TrainingError if they differ."""
         path = self.out / "training" / STATE_FILE
-        with safe_open(path, "pt", device=str(self.accelerator.device)) as file:
+        with self._opened(path) as file:
             metadata = file.metadata()
-            then, now = json.loads(metadata["config"]), json.loads(json.dumps(asdict(self.config)))
-            # A run may be made longer or shorter; anything else would make it another run.
+            then = json.loads(metadata["config"]) | json.loads((self.out / CONFIG_FILE).read_text(encoding="utf-8"))
+            now = json.loads(json.dumps(asdict(self.config) | asdict(self.plain_model.config)))
+            # A run may be made longer or shorter; anything else would make it another run. Settings that are newer than
+            # the run had their defaults in it.
             free = {"max_steps", "patience"}
-            changed = [f"{k} was {then.get(k)}, is {now[k]}" for k in now if k not in free and now[k] != then.get(k)]
+            changed = [f"{k} was {then[k]}, is {now[k]}" for k in now if k in then and k not in free and now[k] != then[k]]
             if changed:
                 raise TrainingError(f"cannot resume {self.out} with other settings: {'; '.join(changed)}")
             with torch.no_grad():
@@ -191,6 +209,12 @@ class Run:
         self.progress = Progress(**json.loads(metadata["progress"]))
         log = pd.read_csv(self.out / "training" / LOG_FILE)
         self.log = log[log["step"] <= self.progress.step].to_dict("records")
+
+    def _opened(self, path: Path) -> safe_open:
+        try:
+            return safe_open(path, "pt", device=str(self.accelerator.device))
+        except (SafetensorError, OSError) as error:
+            raise TrainingError(f"{path} cannot be read: {error}; train anew with another --out") from error
 
     def save_model(self) -> None:
         if self.accelerator.is_main_process:
@@ -220,9 +244,13 @@ class Run:
         """Runs until `max_steps`, or until validation BLEU has not risen `patience` times in a row."""
         config, progress = self.config, self.progress
         self.model.train()
-        bar = tqdm(
-            total=config.max_steps, initial=progress.step, unit="step", disable=not self.accelerator.is_main_process
-        )
+        # Closed also by an error, so that its message begins on a line of its own.
+        hidden = not self.accelerator.is_main_process
+        with tqdm(total=config.max_steps, initial=progress.step, unit="step", disable=hidden) as bar:
+            self._loop(valid, bar)
+
+    def _loop(self, valid: list[list[Pair]], bar: tqdm) -> None:
+        config, progress = self.config, self.progress
         recent_loss, recent_tokens, since = 0.0, 0, time.perf_counter()
         began = since - progress.seconds
         bleu = self.log[-1]["valid_bleu"] if self.log else 0.0
@@ -245,7 +273,6 @@ class Run:
                     break
             else:
                 progress.epoch, progress.position = progress.epoch + 1, 0
-        bar.close()
 
     @property
     def done(self) -> bool:
@@ -259,7 +286,7 @@ class Run:
         progress, config = self.progress, self.config
         with self.averaged() as model:
             translator = Translator(model, self.tokenizer)
-            bleus = [validation_bleu(translator, file[: config.validation_sentences]) for file in valid]
+            bleus = [validation_bleu(translator, file) for file in valid]
         bleu = sum(bleus) / len(bleus)
         progress.seconds = time.perf_counter() - began
         if bleu > progress.best_bleu:
@@ -298,7 +325,7 @@ def train(
     """
     if (out / WEIGHTS_FILE).exists() and not resume:
         raise TrainingError(f"{out} already holds a checkpoint; resume it with --resume or choose another --out")
-    files, valid = read_corpus(config), [read_pairs(path) for path in config.valid]
+    files, valid = read_corpus(config), read_valid(config)
     if resume and (out / TOKENIZER_FILE).exists():
         tokenizer = out / TOKENIZER_FILE
     if tokenizer:
