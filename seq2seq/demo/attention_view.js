@@ -1,0 +1,212 @@
+// Draws one view (see attention_view.py): source chips, target chips, heatmap, caption. Gradio runs this once, with
+// `element`, `props` and `watch`; it must never set text as markup.
+
+const hue = { light: "47, 125, 189", dark: "91, 163, 220" };
+const make = (tag, className, parent) => {
+  const node = document.createElement(tag);
+  node.className = className;
+  parent.append(node);
+  return node;
+};
+
+const root = document.createElement("div");
+const message = make("p", "lens-message", root);
+message.setAttribute("role", "alert");
+const body = make("div", "lens-body", root);
+const lines = { source: chipLine("English"), target: chipLine("French") };
+const note = make("p", "lens-note", body);
+const scroller = make("div", "lens-scroll", body);
+scroller.tabIndex = 0;
+scroller.setAttribute("aria-label", "Attention heatmap; scrolls if it is wide");
+const plot = make("div", "lens-plot", scroller);
+plot.setAttribute("role", "img");
+const caption = make("p", "lens-caption", body);
+const warnings = make("ul", "lens-warnings", body);
+
+let pinned = null; // the chip a click holds: {side, index}
+let weights = null; // rows x columns of what is drawn
+let outlined = []; // the outline of the chosen row or column, as Plotly shapes
+let drawing = null; // the Plotly call under way
+let waiting = null; // the one to make after it: only the newest counts, so a slow machine skips frames, not time
+
+function chipLine(language) {
+  const line = make("div", "lens-line", body);
+  make("span", "lens-language", line).textContent = language;
+  return make("div", "lens-chips", line);
+}
+
+const isDark = () => document.body.classList.contains("dark");
+const percent = (weight) => `${Math.round(100 * weight)} %`;
+
+// -- chips ----------------------------------------------------------------------------------------------------------
+
+// The weights between one chip and all chips of the other side.
+const weightsOf = (side, index) => (side === "target" ? weights[index] : weights.map((row) => row[index]));
+
+function describe(side, index, words, others) {
+  if (!weights) return words[index];
+  const found = weightsOf(side, index)
+    .map((weight, i) => [weight, others[i]])
+    .filter(([weight]) => weight >= 0.05)
+    .sort((a, b) => b[0] - a[0])
+    .slice(0, 3)
+    .map(([weight, word]) => (side === "target" ? `${percent(weight)} on ${word}` : `${percent(weight)} of ${word}`));
+  return `${words[index]}: ${found.join(", ") || "nothing over 5 %"}`;
+}
+
+function fill(side, words, others, unknown) {
+  const line = lines[side];
+  while (line.children.length > words.length) line.lastChild.remove();
+  words.forEach((word, index) => {
+    const chip = line.children[index] || newChip(side, index);
+    chip.firstChild.textContent = word;
+    chip.classList.toggle("lens-unknown", unknown.includes(index));
+    chip.title = unknown.includes(index) ? "The model has never seen this." : "";
+    chip.setAttribute("aria-label", describe(side, index, words, others));
+    chip.disabled = false;
+  });
+}
+
+function newChip(side, index) {
+  const chip = make("button", "lens-chip", lines[side]);
+  chip.type = "button";
+  make("span", "lens-word", chip);
+  make("small", "lens-share", chip);
+  chip.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && shade({ side, index }));
+  chip.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && shade(pinned));
+  chip.addEventListener("focus", () => shade({ side, index }));
+  chip.addEventListener("blur", () => shade(pinned));
+  chip.addEventListener("click", () => {
+    const same = pinned && pinned.side === side && pinned.index === index;
+    pinned = same ? null : { side, index };
+    shade(pinned || { side, index });
+  });
+  return chip;
+}
+
+// Shades the other side's chips by their weight with the chosen one, and outlines its row or column.
+function shade(chosen) {
+  const chips = { source: [...lines.source.children], target: [...lines.target.children] };
+  const active = chosen && weights && chosen.index < chips[chosen.side].length ? chosen : null;
+  for (const side of ["source", "target"]) {
+    const shares = active && side !== active.side ? weightsOf(active.side, active.index) : null;
+    chips[side].forEach((chip, index) => {
+      const share = shares ? shares[index] || 0 : 0;
+      chip.classList.toggle("lens-chosen", Boolean(active && side === active.side && index === active.index));
+      chip.classList.toggle("lens-pinned", Boolean(pinned && side === pinned.side && index === pinned.index));
+      chip.classList.toggle("lens-strong", share > 0.55);
+      chip.style.backgroundColor = share > 0.01 ? `rgba(${hue[isDark() ? "dark" : "light"]}, ${share})` : "";
+      chip.lastChild.textContent = share >= 0.05 ? percent(share) : "";
+    });
+  }
+  outline(active);
+}
+
+// Plotly calls wait for one another. A newer chart replaces a waiting one.
+function plotly(call) {
+  waiting = call;
+  if (drawing) return;
+  const next = () => {
+    const now = waiting;
+    waiting = null;
+    drawing = now && now().catch(console.error).then(next);
+  };
+  next();
+}
+
+function outline(active) {
+  if (!weights) return;
+  const [T, S] = [weights.length, weights[0].length];
+  const shape = active && {
+    type: "rect",
+    x0: active.side === "source" ? active.index - 0.5 : -0.5,
+    x1: active.side === "source" ? active.index + 0.5 : S - 0.5,
+    y0: active.side === "target" ? active.index - 0.5 : -0.5,
+    y1: active.side === "target" ? active.index + 0.5 : T - 0.5,
+    line: { color: isDark() ? "#ffb454" : "#c2410c", width: 2 },
+  };
+  outlined = shape ? [shape] : [];
+  if (plot.layout && !waiting && JSON.stringify(plot.layout.shapes || []) !== JSON.stringify(outlined))
+    plotly(() => Plotly.relayout(plot, { shapes: outlined }));
+}
+
+// -- heatmap --------------------------------------------------------------------------------------------------------
+
+const longest = (words) => Math.min(18, Math.max(...words.map((word) => word.length)));
+
+// Cells shrink to fit up to 20 words, but never below what slanted labels need; then the picture scrolls.
+function sizes(view, width) {
+  const [T, S] = [view.rows.length, view.columns.length];
+  const narrow = width < 480;
+  const left = 18 + 8 * longest(view.rows.concat("xxxxxx"));
+  const top = 22 + 6 * longest(view.columns);
+  const right = narrow ? 22 : 78; // the last slanted label leans over the edge
+  const least = narrow ? 15 : 26;
+  const cell = S > 20 ? least + 3 : Math.max(least, Math.min(60, (width - left - right) / S));
+  return { left, top, right, narrow, width: left + right + cell * S, height: top + 12 + (T > 12 ? 26 : 32) * T };
+}
+
+function draw(view) {
+  const theme = props.themes[isDark() ? "dark" : "light"];
+  const size = sizes(view, scroller.clientWidth || 600);
+  const figure = JSON.parse(JSON.stringify(view.figure));
+  const [trace, layout] = [figure.data[0], figure.layout];
+  trace.colorscale = theme.scale;
+  trace.showscale = !size.narrow;
+  if (size.narrow) trace.texttemplate = "";
+  Object.assign(layout, {
+    width: size.width,
+    height: size.height,
+    margin: { l: size.left, r: size.right, t: size.top, b: 12 },
+    plot_bgcolor: theme.grid,
+  });
+  layout.font.color = theme.text;
+  const config = { displayModeBar: false, displaylogo: false, showSendToCloud: false, responsive: false };
+  plotly(() => Plotly.react(plot, figure.data, { ...layout, shapes: outlined }, config).then(listen));
+}
+
+// Pointing at a cell shades the chips of its row.
+function listen() {
+  if (plot.dataset.listening) return;
+  plot.dataset.listening = "yes";
+  plot.on("plotly_hover", (event) => shade({ side: "target", index: event.points[0].y }));
+  plot.on("plotly_unhover", () => shade(pinned));
+}
+
+// -- all of it ------------------------------------------------------------------------------------------------------
+
+function render() {
+  const home = element.querySelector(".lens");
+  if (root.parentElement !== home) home.replaceChildren(root);
+  const view = props.value;
+  message.textContent = (view && view.message) || "";
+  message.hidden = !message.textContent;
+  body.hidden = !view || Boolean(view.message);
+  if (body.hidden) return;
+  if (view.growing) pinned = null;
+  weights = view.figure && view.rows.length ? view.figure.data[0].z : null;
+  fill("source", view.columns, view.rows, view.unknown);
+  fill("target", view.rows, view.columns, []);
+  lines.target.classList.toggle("lens-growing", view.growing);
+  note.textContent = view.note;
+  note.hidden = !view.note;
+  scroller.hidden = !weights;
+  caption.textContent = view.caption;
+  plot.setAttribute("aria-label", view.caption);
+  warnings.replaceChildren();
+  view.warnings.forEach((text) => (make("li", "", warnings).textContent = text));
+  shade(pinned);
+  if (weights) draw(view);
+}
+
+watch("value", render);
+render();
+let width = 0;
+new ResizeObserver(() => {
+  // Also fires when a hidden tab is shown; the chart's own growth does not change the width.
+  if (scroller.clientWidth && scroller.clientWidth !== width) {
+    width = scroller.clientWidth;
+    render();
+  }
+}).observe(scroller);
+new MutationObserver(render).observe(document.body, { attributes: true, attributeFilter: ["class"] });

@@ -1,0 +1,51 @@
+"""Which checkpoints the page offers, each loaded once."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from seq2seq.model import CONFIG_FILE, CheckpointError
+from seq2seq.translator import Translator, choose_device
+
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+DEFAULT = "en-fr-additive"
+LABELS = {
+    "additive": "With attention (additive)",
+    "plain": "Without attention (plain)",
+}
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The checkpoints in the folder `checkpoints`, the default one first. Raises CheckpointError if there is none."""
+    found = sorted(path.parent.name for path in CHECKPOINTS.glob(f"*/{CONFIG_FILE}"))
+    if not found:
+        raise CheckpointError(f"no checkpoint in {CHECKPOINTS}; train one with: python -m seq2seq train --help")
+    return tuple(sorted(found, key=lambda name: name != DEFAULT))
+
+
+@cache
+def translator(name: str) -> Translator:
+    """The translator of one of `names()`. Raises CheckpointError for any other name: a visitor must not open a path."""
+    if name not in names():
+        raise CheckpointError(f"There is no model “{name[:40]}” here. Choose one of: {', '.join(names())}.")
+    return Translator.from_checkpoint(CHECKPOINTS / name)
+
+
+def choices() -> list[tuple[str, str]]:
+    """(what the page says, checkpoint name) of each model."""
+    kinds = [translator(name).model.config.kind for name in names()]
+    labels = [LABELS.get(kind, kind) for kind in kinds]
+    # Two checkpoints of one kind are told apart by their names.
+    return [(label if labels.count(label) == 1 else f"{label}: {name}", name) for label, name in zip(labels, names())]
+
+
+def device_name() -> str:
+    """Where the models run, for the page: "CPU", "Apple GPU (MPS)", or the CUDA card by name."""
+    device = choose_device()
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return {"cpu": "CPU", "mps": "Apple GPU (MPS)"}[device.type]

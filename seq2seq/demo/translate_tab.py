@@ -1,0 +1,166 @@
+"""The tab Translate: a sentence in, its translation word by word, and where each word was read from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from seq2seq.demo import models
+from seq2seq.demo.attention_view import AttentionView, message, view
+from seq2seq.figures import grid
+from seq2seq.model import CheckpointError
+from seq2seq.translation import Translation
+from seq2seq.translator import TextError
+
+EXAMPLES = (
+    "A man in a blue shirt is riding a bicycle.",
+    "Two young girls are playing with a black dog in the snow.",
+    "I don't know where she lives.",
+    "An old woman is selling fresh fruit at an outdoor market.",
+    "We have never seen such a beautiful house.",
+)
+WORDS, PIECES = "words", "pieces"
+SECONDS_A_WORD, SECONDS_IN_ALL = 0.055, 0.7
+"""A sentence is decoded faster than the eye follows; words are shown at most so fast, and all within so long."""
+BEAMS = 10
+"""The widest beam the page offers."""
+HELP = (
+    "Each row of the picture is one French word, and its weights over the English words sum to 100 %. The colours mean the "
+    "same in every sentence. `<eos>` is the end mark that both sentences carry. A word is cut into pieces for the "
+    "model; among words, the weights of source pieces are summed and those of target pieces averaged."
+)
+
+Shown = tuple[Any, ...]
+"""What a translation changes on the page: view, French text, result, weights table, candidates table."""
+
+
+# -- pure functions -------------------------------------------------------------------------------------------------
+
+
+def show(translation: Translation, unit: str, eos: bool) -> Shown:
+    """A finished translation as everything the tab shows."""
+    picture = view(translation, pieces=unit == PIECES, show_eos=eos)
+    return picture, translation.translation, translation, *tables(translation, unit, eos)
+
+
+def failed(error: Exception) -> Shown:
+    """Why nothing was translated, where the picture would stand."""
+    return message(str(error)), "", None, pd.DataFrame(), pd.DataFrame()
+
+
+def tables(translation: Translation, unit: str, eos: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The numbers behind the picture: weights in percent, and the likeliest pieces at each step with their probability."""
+    shown = grid(translation, pieces=unit == PIECES, show_eos=eos)
+    weights = pd.DataFrame()
+    if shown.weights is not None:
+        weights = pd.DataFrame((100 * shown.weights).round(1), columns=_distinct(shown.columns))
+        weights.insert(0, "to write", shown.rows)
+    steps = [
+        {"step": i, "written": piece, "probability": _probability(log_prob)}
+        | {f"candidate {k}": f"{p} {_probability(lp)}" for k, (p, lp) in enumerate(candidates, 1)}
+        for i, (piece, log_prob, candidates) in enumerate(
+            zip(translation.target_pieces, translation.token_log_probs, translation.candidates), 1
+        )
+    ]
+    return weights, pd.DataFrame(steps)
+
+
+def _probability(log_prob: float) -> str:
+    return f"{2.718281828459045**log_prob:.1%}"
+
+
+def _distinct(words: tuple[str, ...]) -> list[str]:
+    """Column names must differ; a repeated word gets its place: the, the (5)."""
+    seen: set[str] = set()
+    return [w if not (w in seen or seen.add(w)) else f"{w} ({i})" for i, w in enumerate(words, 1)]
+
+
+def translate(text: str, checkpoint: str, beam_size: float, unit: str, eos: bool) -> Iterator[Shown]:
+    """Translates word by word; each item is what the page shows now."""
+    try:
+        translator = models.translator(checkpoint)
+        if beam_size > 1:
+            # A beam decides between sentences only at the end, so nothing can be shown before.
+            yield show(translator.translate(text, beam_size=int(beam_size)), unit, eos)
+            return
+        shown = time.monotonic() - SECONDS_A_WORD
+        last = None
+        for last in translator.stream(text):
+            pace = min(SECONDS_A_WORD, SECONDS_IN_ALL / len(last.source_words))
+            time.sleep(max(0.0, shown + pace - time.monotonic()))
+            shown = time.monotonic()
+            picture = view(last, pieces=unit == PIECES, show_eos=eos, growing=True)
+            yield picture, last.translation, gr.skip(), gr.skip(), gr.skip()
+        yield show(last, unit, eos)
+    except (TextError, CheckpointError) as error:
+        yield failed(error)
+
+
+def redraw(translation: Translation | None, unit: str, eos: bool) -> tuple[Any, Any, Any]:
+    """The same translation, drawn with the other switches."""
+    if translation is None:
+        return gr.skip(), gr.skip(), gr.skip()
+    return view(translation, pieces=unit == PIECES, show_eos=eos), *tables(translation, unit, eos)
+
+
+def from_link(request: gr.Request) -> Iterator[Shown]:
+    """What `/?text=…&checkpoint=…&beam=…` asks for: text, checkpoint and beam for the controls, then as `translate`."""
+    asked = dict(request.query_params)
+    if not asked.get("text"):
+        yield (gr.skip(),) * 8  # a generator that yields nothing would empty the page
+        return
+    checkpoint = asked.get("checkpoint", models.names()[0])
+    beam = asked.get("beam", "1")
+    beam = int(beam) if beam.isdecimal() and 1 <= int(beam) <= BEAMS else 1
+    known = checkpoint if checkpoint in models.names() else gr.skip()
+    for shown in translate(asked["text"], checkpoint, beam, WORDS, False):
+        yield asked["text"], known, beam, *shown
+
+
+# -- layout and wiring ----------------------------------------------------------------------------------------------
+
+
+def translate_tab(page: gr.Blocks) -> None:
+    """Lays the tab out inside an open `gr.Blocks` and wires it; the page's address may fill it when it loads."""
+    first = show(models.translator(models.names()[0]).translate(EXAMPLES[0]), WORDS, False)
+    text = gr.Textbox(
+        EXAMPLES[0], label="English", placeholder="Type an English sentence and press Enter", submit_btn="Translate",
+        lines=1, max_lines=4, autofocus=False, elem_id="source-text",
+    )  # fmt: skip
+    with gr.Row(elem_id="examples"):
+        examples = [gr.Button(example, size="sm", variant="secondary") for example in EXAMPLES]
+    with gr.Row(elem_id="settings"):
+        checkpoint = gr.Radio(models.choices(), value=models.names()[0], label="Model", elem_id="checkpoint", scale=2)
+        beam = gr.Slider(
+            1, BEAMS, value=1, step=1, label="Beam (1 = greedy)", elem_id="beam", scale=1, min_width=200, buttons=[]
+        )
+    french = gr.Textbox(first[1], label="French", interactive=False, buttons=["copy"], elem_id="target-text")
+    picture = AttentionView(first[0], elem_id="attention-view")
+    with gr.Row(elem_id="switches"):
+        unit = gr.Radio([WORDS, PIECES], value=WORDS, show_label=False, container=False, elem_id="unit", min_width=200)
+        eos = gr.Checkbox(False, label="show the <eos> row", container=False, elem_id="eos", min_width=200)
+    gr.Markdown(HELP, elem_id="help")
+    with gr.Accordion("The numbers behind the picture", open=False):
+        weights = gr.Dataframe(first[3], label="Attention in percent", interactive=False, elem_id="weights")
+        candidates = gr.Dataframe(
+            first[4], label="Likeliest pieces at each step", interactive=False, elem_id="candidates"
+        )
+    result = gr.State(first[2])
+
+    outputs = [picture, french, result, weights, candidates]
+    inputs = [text, checkpoint, beam, unit, eos]
+    options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
+    # A new sentence ends the one before: the last asked for is what is shown.
+    run = {"fn": translate, "inputs": inputs, "outputs": outputs, "trigger_mode": "always_last"} | options
+    text.submit(**run)
+    checkpoint.input(**run)
+    beam.release(**run)
+    for button, example in zip(examples, EXAMPLES):
+        button.click(lambda example=example: example, outputs=text, **options).then(**run)
+    for switch in (unit, eos):
+        switch.input(redraw, [result, unit, eos], [picture, weights, candidates], **options)
+    page.load(from_link, None, [text, checkpoint, beam, *outputs], **options)

@@ -1,0 +1,210 @@
+"""Translations as pictures (Plotly) and as sentences. Knows results only: neither torch nor gradio.
+
+The picture: source across the top, target down the side, each row one target word whose weights sum to 1. The colour
+scale is fixed at 0 to 1 for every sentence; a scale fitted to each sentence would make doubt look like certainty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from seq2seq.translation import Translation
+
+# One hue, light = none, dark = strong; told apart by lightness alone, so safe for colour-blind readers. On a dark page the
+# empty cell takes the page's tone and strength is brightness.
+THEMES: dict[str, dict[str, Any]] = {
+    "light": {
+        "text": "#1f2933",
+        "grid": "#d5dce4",
+        "paper": "rgba(0,0,0,0)",
+        "scale": [[0, "#f6f9fc"], [0.25, "#c3dbef"], [0.5, "#7fb2dc"], [0.75, "#2f7dbd"], [1, "#08396b"]],
+    },
+    "dark": {
+        "text": "#e6edf3",
+        "grid": "#3a4450",
+        "paper": "rgba(0,0,0,0)",
+        "scale": [[0, "#161d26"], [0.25, "#1d3f60"], [0.5, "#2b6ca3"], [0.75, "#5ba3dc"], [1, "#d3ebff"]],
+    },
+}
+EOS = "<eos>"
+NUMBERS_UP_TO = 12
+"""Cells carry numbers in pictures of at most so many rows and columns."""
+CELL, LEFT, TOP, PADDING = 44, 110, 90, 20
+"""Pixels: of a cell, of the room for target labels and for source labels, and around."""
+LABEL_LENGTH = 18
+"""Longer words are cut in the labels, not in the data."""
+ONE_WORD = "With one source word, 100 % is all its weight could be."
+
+
+class Grid(NamedTuple):
+    """What is drawn: row and column labels and weights (rows, columns), or None without attention."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    weights: np.ndarray | None
+
+
+def grid(translation: Translation, *, pieces: bool = False, show_eos: bool = True) -> Grid:
+    """Rows and columns of the picture. `show_eos` is about the row that writes `<eos>`; its column stays, or rows would no
+    longer sum to 1."""
+    if pieces:
+        rows, columns, weights = translation.target_pieces, translation.source_pieces, translation.attention_pieces
+    else:
+        rows, columns, weights = translation.target_words, translation.source_words, translation.attention
+    if not show_eos and rows and rows[-1] == EOS:
+        rows, weights = rows[:-1], None if weights is None else weights[:-1]
+    return Grid(tuple(rows), tuple(columns), weights)
+
+
+def label(word: str) -> str:
+    """A word as an axis label: cut if long, and escaped, because Plotly renders `<b>` and drops `</s>`."""
+    return escape(word if len(word) <= LABEL_LENGTH else word[: LABEL_LENGTH - 1] + "…", quote=False)
+
+
+def percent(weight: float) -> str:
+    """A weight as people write it: "87 %"."""
+    return f"{100 * weight:.0f} %"
+
+
+def heatmap(
+    translation: Translation, *, pieces: bool = False, show_eos: bool = True, dark: bool = False
+) -> go.Figure:
+    """The attention of a translation.
+
+    pieces: draw pieces as the model saw them, instead of words (source pieces summed, target pieces averaged).
+    show_eos: with the row in which the model decided to stop. dark: for a dark page.
+    A model without attention gets a sentence that says so, never a map.
+    """
+    theme = THEMES["dark" if dark else "light"]
+    shown = grid(translation, pieces=pieces, show_eos=show_eos)
+    if shown.weights is None:
+        return _sentence(no_attention(translation), theme)
+    T, S = len(shown.rows), len(shown.columns)
+    weights = np.clip(shown.weights.astype(float), 0, 1).round(4)
+    figure = go.Figure(
+        go.Heatmap(
+            z=weights.tolist(),
+            zmin=0,
+            zmax=1,
+            colorscale=theme["scale"],
+            xgap=1,
+            ygap=1,
+            text=[[f"{100 * w:.0f}" if w >= 0.01 else "" for w in row] for row in weights],
+            texttemplate="%{text}" if max(T, S) <= NUMBERS_UP_TO else "",
+            textfont={"size": 11},
+            hovertemplate="To write “%{y}”, the model put %{z:.0%} of its attention on “%{x}”.<extra></extra>",
+            colorbar={
+                "title": {"text": "weight", "side": "right"},
+                "tickformat": ".0%",
+                "thickness": 10,
+                "outlinewidth": 0,
+                "tickvals": [0, 0.5, 1],
+            },
+        )
+    )
+    # Integer axes with their own tick text: words as categories would merge when they repeat.
+    axis = {"showgrid": False, "zeroline": False, "tickmode": "array", "fixedrange": True, "ticks": "", "ticklabelstandoff": 6}
+    figure.update_layout(
+        template=go.layout.Template(),
+        width=LEFT + S * CELL + 90,
+        height=TOP + T * CELL + PADDING,
+        margin={"l": LEFT, "r": 70, "t": TOP, "b": PADDING},
+        paper_bgcolor=theme["paper"],
+        plot_bgcolor=theme["grid"],
+        font={"color": theme["text"], "size": 13, "family": "system-ui, sans-serif"},
+        hoverlabel={"font": {"size": 14}},
+        xaxis=axis
+        | {
+            "side": "top",
+            "range": [-0.5, S - 0.5],
+            "tickvals": list(range(S)),
+            "ticktext": [label(w) for w in shown.columns],
+            "tickangle": -45,
+        },
+        yaxis=axis
+        | {"range": [T - 0.5, -0.5], "tickvals": list(range(T)), "ticktext": [label(w) for w in shown.rows]},
+    )
+    return figure
+
+
+def _sentence(text: str, theme: dict[str, Any]) -> go.Figure:
+    figure = go.Figure()
+    figure.add_annotation(text=escape(text, quote=False), showarrow=False, font={"size": 15, "color": theme["text"]})
+    hidden = {"visible": False}
+    figure.update_layout(
+        template=go.layout.Template(), height=140, xaxis=hidden, yaxis=hidden, paper_bgcolor=theme["paper"]
+    )
+    figure.update_layout(plot_bgcolor=theme["paper"], margin={"l": 10, "r": 10, "t": 10, "b": 10})
+    return figure
+
+
+def no_attention(translation: Translation) -> str:
+    """What stands where the map would be, for a model that has none."""
+    return (
+        f"No attention exists here: at every step the decoder saw the same one vector of {translation.hidden_size} "
+        "numbers, whatever the length of the sentence."
+    )
+
+
+# -- the caption ----------------------------------------------------------------------------------------------------
+
+
+def caption(translation: Translation, *, show_eos: bool = False) -> str:
+    """The picture in words, for screen readers and for people in a hurry: order, swaps, doubt, words left unread."""
+    shown = grid(translation, show_eos=show_eos)
+    if shown.weights is None:
+        return no_attention(translation)
+    if not shown.rows:
+        return "The model wrote nothing: its first step was to stop."
+    words = [i for i, word in enumerate(shown.columns) if word != EOS]
+    if len(words) == 1:
+        return ONE_WORD
+    best = shown.weights.argmax(axis=1)
+    parts = [_order(best), *_swaps(best, shown.columns), *_unread(shown, words), *_doubt(shown)]
+    return "; ".join(parts) + "."
+
+
+def _order(best: np.ndarray) -> str:
+    """How often the eye moved on or stayed from one target word to the next."""
+    if len(best) < 2:
+        return "One word was written"
+    forward = float(np.mean(np.diff(best) >= 0))
+    if forward == 1:
+        return "Read strictly from left to right"
+    return "Read mostly from left to right" if forward >= 0.7 else "Read back and forth"
+
+
+def _swaps(best: np.ndarray, columns: Sequence[str], limit: int = 2) -> list[str]:
+    """Neighbouring target words that were read in the other order: "'blue' and 'car' swapped places"."""
+    found = []
+    for before, after in zip(best, best[1:]):
+        if 0 < before - after <= 3 and EOS not in (columns[before], columns[after]):
+            pair = f"‘{columns[after]}’ and ‘{columns[before]}’ swapped places"
+            if pair not in found:
+                found.append(pair)
+    return found[:limit]
+
+
+def _unread(shown: Grid, words: Sequence[int], share: float = 0.1, limit: int = 3) -> list[str]:
+    """Source words that no target word was read from."""
+    most = shown.weights.max(axis=0)
+    unread = [shown.columns[i] for i in words if most[i] < share and any(c.isalnum() for c in shown.columns[i])]
+    if not unread:
+        return []
+    more = f" and {len(unread) - limit} more words" if len(unread) > limit else ""
+    return [f"{', '.join(f'‘{word}’' for word in unread[:limit])}{more} got almost no attention"]
+
+
+def _doubt(shown: Grid, share: float = 0.4) -> list[str]:
+    """The target word whose attention was most spread out, if it was."""
+    strongest = shown.weights.max(axis=1)
+    row = int(strongest.argmin())
+    if strongest[row] >= share:
+        return []
+    column = shown.columns[int(shown.weights[row].argmax())]
+    return [f"least sure for ‘{shown.rows[row]}’, with no more than {percent(strongest[row])} on ‘{column}’"]
