@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from seq2seq.console import CallError, bad_input, complain, note, plain
+from seq2seq.console import CallError, bad_input, check_texts, check_writable, complain, input_lines, note, plain, project_path
 from seq2seq.options import configs, expand_lists, with_settings
 
 app = typer.Typer(
@@ -27,6 +27,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 PROGRAM = "python -m seq2seq"
+CHUNK = 256
+"""Texts that are translated before their results are printed."""
+Checkpoint = Annotated[str, typer.Option(metavar="DIR", help="Folder of a checkpoint, or its id on the Hub.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Beam = Annotated[int, typer.Option(help="Hypotheses followed at once; 1 is greedy search.")]
+DEFAULT_CHECKPOINT = "checkpoints/en-fr-additive"
 SHIPPED_LIMIT = 10_000_000
 """Bytes of a file in a checkpoint that ships."""
 
@@ -61,6 +67,117 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @app.callback()
 def commands() -> None:
     """Translate with small recurrent networks and see what they read."""
+
+
+@app.command()
+def translate(
+    text: Annotated[list[str] | None, typer.Argument(help="What to translate; without it, each line of standard input.")] = None,
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    beam: Beam = 1,
+    n_best: Annotated[int, typer.Option(help="Hypotheses given for each text, at most as many as --beam.")] = 1,
+    target: Annotated[str | None, typer.Option(help="Score and align this translation instead of searching.")] = None,
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with attention and scores.")] = False,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the attention as a table.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one offline page with pictures.")] = None,
+) -> None:
+    """Translate each TEXT, or each line of standard input, in order."""
+    for path in (csv, html):
+        if path:
+            check_writable(path)
+    texts = text or input_lines()
+    from seq2seq.report import to_csv, to_html, to_json_line
+    from seq2seq.translator import Translator, check_search
+
+    check_texts(texts, "text" if text else "line")
+    if target is not None:
+        check_texts([target], "--target")
+        if n_best > 1:
+            raise CallError("--n-best means nothing with --target, which is the only hypothesis; leave one of them out")
+    with bad_input():
+        check_search(beam, n_best)
+        translator = Translator.from_checkpoint(project_path(checkpoint), device)
+    kept = []
+    for start in range(0, len(texts), CHUNK):
+        made = translator.translate(texts[start : start + CHUNK], beam_size=beam, n_best=n_best, target=target)
+        for number, translation in enumerate(made, start + 1):
+            for warning in translation.warnings:
+                note(f"warning: {'text' if text else 'line'} {number}: {warning}")
+            if as_json:
+                print(to_json_line(translation))
+            elif n_best > 1 or target is not None:
+                for hypothesis in (translation, *translation.alternatives):
+                    print(f"{number}\t{hypothesis.log_prob:.4f}\t{hypothesis.translation}")
+            else:
+                print(translation.translation)
+        sys.stdout.flush()
+        kept += made if csv or html else ()
+    _write_files({csv: to_csv, html: to_html}, kept)
+
+
+def _write_files(writers: dict, translations: list) -> None:
+    from seq2seq.model import write_beside
+
+    for path, write in writers.items():
+        if path:
+            with bad_input():
+                write_beside(path, write(translations))
+            note(f"wrote {path}")
+
+
+@app.command()
+def evaluate(
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Source, reference, further references (.tsv, .csv, also .gz).")
+    ] = None,
+    alignment: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Source tokens, target tokens, sure links, possible links, tab separated."),
+    ] = None,
+    beam: Beam = 1,
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    save: Annotated[bool, typer.Option("--save", help="Also write it into the checkpoint's metrics and card.")] = False,
+) -> None:
+    """Score a checkpoint: BLEU and chrF of its translations (--data), or its alignment error rate (--alignment)."""
+    if (data is None) == (alignment is None):
+        raise CallError("give either --data FILE or --alignment FILE")
+    from seq2seq import evaluation
+    from seq2seq.data import read_pairs
+    from seq2seq.results import data_name, read_metrics, write_metrics
+    from seq2seq.translator import Translator, check_search
+
+    folder = project_path(checkpoint)
+    with bad_input():
+        if save and not Path(folder).is_dir():
+            raise CallError(f"--save writes into a checkpoint's folder, and {checkpoint} is none")
+        metrics = read_metrics(Path(folder)) if save else {}
+        check_search(beam)
+        examples = read_pairs(data) if data else evaluation.read_alignments(alignment)
+        check_texts([example.source for example in examples], f"{data or alignment}, pair")
+        translator = Translator.from_checkpoint(folder, device)
+    if data:
+        result = evaluation.evaluate(translator, examples, beam_size=beam)
+    else:
+        try:
+            result = evaluation.evaluate_alignment(translator, examples)
+        except evaluation.NoAttentionError:
+            raise CallError(f"{checkpoint} has no attention, so nothing to align by; choose another --checkpoint") from None
+    if save:
+        typed = ["--data", str(data)] if data else ["--alignment", str(alignment)]
+        typed += ["--beam", str(beam)] if data and beam > 1 else []
+        command = shlex.join([*PROGRAM.split(), "evaluate", "--checkpoint", checkpoint, *typed])
+        metrics[data_name(data or alignment, beam if data else 1)] = {**result, "command": command}
+        write_metrics(Path(folder), metrics)
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False))
+        return
+    for name, value in result.items():
+        if name != "by_length":
+            print(f"{name:20} {value}")
+    for row in result.get("by_length", ()):
+        print(f"{row['from']:>3} to {row['to']:>3} words: BLEU {row['bleu']:6.2f}  chrF {row['chrf']:6.2f}  ({row['sentences']} sentences)")
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import typer
@@ -59,3 +59,37 @@ def check_writable(path: Path) -> None:
         raise CallError(f"cannot write {path}: it is a folder; give a file name")
     if not os.access(folder, os.W_OK):
         raise CallError(f"cannot write {path}: no permission to write in {folder}")
+
+
+def project_path(checkpoint: str) -> str:
+    """A relative folder that is not here but stands beside the package: `checkpoints/…` works from anywhere."""
+    beside = Path(__file__).resolve().parent.parent / checkpoint
+    return str(beside) if not Path(checkpoint).exists() and beside.is_dir() else checkpoint
+
+
+def input_lines() -> list[str]:
+    """The lines of standard input; blank ones at its end do not count. Raises CallError."""
+    if sys.stdin.isatty():
+        note("Type one sentence a line; end with Ctrl-D (Ctrl-Z and Enter on Windows).")
+    lines = []
+    for number, line in enumerate(sys.stdin.buffer.read().removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+        try:
+            lines.append(line.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise CallError(f"standard input, line {number}: not UTF-8 ({error.reason}); convert it first") from None
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise CallError("there is nothing to translate; give a TEXT, or lines on standard input")
+    return lines
+
+
+def check_texts(texts: Sequence[str], name: str) -> None:
+    """Refuses all texts for one that cannot be translated, by its number. Raises CallError."""
+    from seq2seq.translator import TextError, clean
+
+    for number, text in enumerate(texts, 1):
+        try:
+            clean(text)
+        except TextError as error:
+            raise CallError(f"{name} {number}: {error}") from None

@@ -37,7 +37,7 @@ def read_pairs(path: str | Path) -> list[Pair]:
     """
     path = Path(path)
     pairs = []
-    for number, row in _rows(path):
+    for number, row in read_rows(path):
         cells = [cell.strip() for cell in row]
         if len(cells) < 2:
             split_by = "comma" if _is_csv(path) else "tab"
@@ -54,7 +54,7 @@ def _is_csv(path: Path) -> bool:
     return path.name.removesuffix(".gz").endswith(".csv")
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Line numbers and cells. The text is decoded line by line, so that a wrong byte is reported with its line."""
     try:
         raw = path.read_bytes()

@@ -1,15 +1,18 @@
-"""Scores of translations: BLEU and chrF by sacrebleu, over all and by source length."""
+"""Scores of translations: BLEU and chrF by sacrebleu, over all and by source length; and of attention as an alignment."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 from sacremoses import MosesTokenizer
 
-from seq2seq.data import Pair
+from seq2seq.data import DataError, Pair, read_rows
 from seq2seq.translator import Translator
 
 LENGTH_BINS = ((1, 7), (8, 14), (15, 21), (22, None))
@@ -77,3 +80,113 @@ def by_length(outputs: Sequence[str], pairs: Sequence[Pair]) -> list[dict[str, A
             }
         )
     return rows
+
+
+# -- attention as an alignment ----------------------------------------------------------------------------------------
+
+Links = frozenset[tuple[int, int]]
+"""(source token, target token), counted from 0."""
+
+
+class NoAttentionError(ValueError):
+    """A model without attention was asked for an alignment."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """A sentence pair aligned by people: tokens, the links that are sure, and those that are possible but not sure."""
+
+    source: str
+    source_tokens: tuple[str, ...]
+    target_tokens: tuple[str, ...]
+    sure: Links
+    possible: Links
+
+
+def read_alignments(path: str | Path) -> list[Alignment]:
+    """Lines of source tokens, target tokens, sure links, possible links, tab separated. Raises DataError."""
+    found = []
+    for number, row in read_rows(Path(path)):
+        cells = [cell.split() for cell in row]
+        if len(cells) not in (3, 4) or not cells[0] or not cells[1]:
+            raise DataError(f"{path}, line {number}: expected source tokens, target tokens, sure links and possible links")
+        source, target, *links = cells
+        read = []
+        for cell in links:
+            try:
+                read.append(frozenset((int(i), int(j)) for i, j in (link.split("-") for link in cell)))
+            except ValueError:
+                raise DataError(f"{path}, line {number}: a link is not two numbers such as 0-0") from None
+        if any(not (0 <= i < len(source) and 0 <= j < len(target)) for part in read for i, j in part):
+            raise DataError(f"{path}, line {number}: a link goes to a token that is not there; they count from 0")
+        possible = read[1] if len(read) > 1 else frozenset()
+        found.append(Alignment(" ".join(source), tuple(source), tuple(target), read[0], possible))
+    if not found:
+        raise DataError(f"{path} has no lines; expected one aligned sentence pair a line")
+    if not any(example.sure for example in found):
+        raise DataError(f"{path} has no sure link; they stand in the third column")
+    return found
+
+
+def alignment_scores(found: Sequence[Links], sure: Sequence[Links], possible: Sequence[Links]) -> dict[str, float]:
+    """Alignment error rate, precision and recall of Och & Ney (2003); a sure link counts as possible too.
+
+    precision = |A and P| / |A|, recall = |A and S| / |S|, aer = 1 - (|A and S| + |A and P|) / (|A| + |S|)
+    """
+    links = sum(map(len, found))
+    surely = sum(map(len, sure))
+    hit_sure = sum(len(a & s) for a, s in zip(found, sure))
+    hit_possible = sum(len(a & (s | p)) for a, s, p in zip(found, sure, possible))
+    return {
+        "aer": 1 - (hit_sure + hit_possible) / (links + surely) if links + surely else 0.0,
+        "precision": hit_possible / links if links else 0.0,
+        "recall": hit_sure / surely if surely else 0.0,
+    }
+
+
+def shared_characters(words: Sequence[str], tokens: Sequence[str]) -> np.ndarray:
+    """(words, tokens): how many characters of each word lie in each token, two ways of cutting the same text.
+
+    Spaces do not count, so it does not matter where either way puts them.
+    """
+
+    def owners(parts: Sequence[str]) -> list[int]:
+        return [i for i, part in enumerate(parts) for character in part if not character.isspace()]
+
+    shared = np.zeros((len(words), len(tokens)))
+    for word, token in zip(owners(words), owners(tokens)):
+        shared[word, token] += 1
+    return shared
+
+
+def strongest_links(
+    attention: np.ndarray,
+    source_words: Sequence[str],
+    target_words: Sequence[str],
+    source_tokens: Sequence[str],
+    target_tokens: Sequence[str],
+) -> Links:
+    """Word weights (target words, source words), `<eos>` left out -> each target token's strongest source token.
+
+    A word that covers several tokens shares its weight out by characters; a token of several words has their mean.
+    """
+    to_source = shared_characters(source_words, source_tokens)
+    to_source /= np.maximum(to_source.sum(1, keepdims=True), 1)
+    to_target = shared_characters(target_words, target_tokens)
+    weights = to_target.T @ attention @ to_source
+    return frozenset((int(weights[j].argmax()), j) for j in range(len(target_tokens)) if weights[j].any())
+
+
+def evaluate_alignment(translator: Translator, examples: Sequence[Alignment]) -> dict[str, Any]:
+    """Reads the attention while the given targets are forced: the object of `evaluate --alignment --json`."""
+    found = []
+    for example in examples:
+        made = translator.translate(example.source, target=" ".join(example.target_tokens))
+        if made.attention is None:
+            raise NoAttentionError("the model has no attention to align by")
+        S = len(made.source_words) - (made.source_words[-1] == "<eos>")
+        T = len(made.target_words) - (made.target_words[-1] == "<eos>")
+        cut = made.attention[:T, :S], made.source_words[:S], made.target_words[:T]
+        found.append(strongest_links(*cut, example.source_tokens, example.target_tokens))
+    scores = alignment_scores(found, [e.sure for e in examples], [e.possible for e in examples])
+    return {name: round(value, 4) for name, value in scores.items()} | {"sentences": len(examples)}
