@@ -1,0 +1,61 @@
+"""Settings that cannot work are refused with the name of the setting; the rest survives JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, asdict
+
+import pytest
+
+from seq2seq.config import BOS, EOS, PAD, UNK, ModelConfig, TrainConfig
+from seq2seq.tokenizer import SPECIALS
+
+MODEL_BAD = {
+    "vocab_size": 0,
+    "embedding_size": -1,
+    "hidden_size": 7,
+    "attention_size": 0,
+    "dropout": 1.0,
+    "word_dropout": -0.1,
+}
+TRAIN_BAD = {
+    "batch_tokens": 0,
+    "max_steps": 0,
+    "validate_every": 0,
+    "patience": 0,
+    "learning_rate": 0.0,
+    "clip_norm": float("inf"),
+    "label_smoothing": 1.0,
+    "average_decay": -0.5,
+    "repeat": (-1,),
+    "mixed_precision": "fp8",
+}
+
+
+@pytest.mark.parametrize("name", MODEL_BAD)
+def test_a_bad_model_setting_is_named(name):
+    with pytest.raises(ValueError, match=f"^{name} is "):
+        ModelConfig(**{name: MODEL_BAD[name]})
+
+
+@pytest.mark.parametrize("name", TRAIN_BAD)
+def test_a_bad_training_setting_is_named(name):
+    with pytest.raises(ValueError, match=f"^{name} is "):
+        TrainConfig(data=("a",), valid=("b",), **{name: TRAIN_BAD[name]})
+
+
+def test_model_config_survives_json():
+    config = ModelConfig(kind="plain", vocab_size=11, hidden_size=6, dropout=0.25)
+    assert ModelConfig(**json.loads(json.dumps(asdict(config)))) == config
+
+
+def test_configs_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        ModelConfig().hidden_size = 2
+    with pytest.raises(FrozenInstanceError):
+        TrainConfig(data=(), valid=()).seed = 2
+
+
+def test_special_ids_are_those_of_the_tokenizer():
+    assert [SPECIALS[i] for i in (PAD, UNK, BOS, EOS)] == ["<pad>", "<unk>", "<bos>", "<eos>"]
+    assert sorted((PAD, UNK, BOS, EOS)) == list(range(len(SPECIALS)))

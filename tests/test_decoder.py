@@ -1,0 +1,156 @@
+"""One decoding step against its equations in plain numpy, and the laws that every decoder obeys."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_model
+from test_encoder import gru
+
+from seq2seq.attention import ATTENTIONS
+from seq2seq.config import BOS, EOS
+from seq2seq.data import pad_ids
+from seq2seq.decoder import DECODERS, DecoderState
+from seq2seq.encoder import Encoded
+
+SOURCES = [[4, 5, 6, EOS], [7, EOS], [8, 9, 4, 4, 5, EOS]]
+V = 12
+
+
+@pytest.fixture
+def model(kind):
+    return tiny_model(kind, V, sharp=1.0)
+
+
+def begin(model, sources=SOURCES) -> tuple[DecoderState, Encoded]:
+    src, lengths = pad_ids(sources)
+    with torch.no_grad():
+        encoded = model.encoder(src, lengths)
+        return model.decoder.init_state(encoded), encoded
+
+
+def step(model, prev, state):
+    with torch.no_grad():
+        return model.decoder.step(torch.as_tensor(prev), state)
+
+
+def values(module) -> dict[str, np.ndarray]:
+    return {name: p.detach().double().numpy() for name, p in module.named_parameters()}
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max())
+    return e / e.sum()
+
+
+@pytest.mark.parametrize("kind", ["plain", "additive"])
+def test_three_steps_are_the_equations(kind):
+    """hidden = GRU([e ; c], hidden); logits = E tanh(W [hidden ; c ; e]) + b, with c by Bahdanau or the fixed summary."""
+    model = tiny_model(kind, V, sharp=1.0)
+    w = values(model.decoder)
+    table = w["embedding.weight"]
+    state, encoded = begin(model)
+    targets = [[BOS, BOS, BOS], [4, 7, EOS], [9, 9, 5]]
+    hidden = [np.tanh(w["bridge.weight"] @ row + w["bridge.bias"]) for row in encoded.summary.double().numpy()]
+    for prev in targets:
+        made = step(model, prev, state)
+        state = made.state
+        for b, source in enumerate(SOURCES):
+            embedded = table[prev[b]] * table.shape[1] ** 0.5
+            if kind == "plain":
+                context = encoded.summary[b].double().numpy()
+                assert made.weights is None
+            else:
+                memory = encoded.memory[b, : len(source)].double().numpy()
+                query = w["attention.query.weight"] @ hidden[b] + w["attention.query.bias"]
+                scores = [w["attention.energy.weight"][0] @ np.tanh(w["attention.key.weight"] @ h + query) for h in memory]
+                weights = softmax(np.array(scores))
+                np.testing.assert_allclose(made.weights[b, : len(source)], weights, atol=1e-5)
+                context = weights @ memory
+            names = ("rnn.weight_ih", "rnn.weight_hh", "rnn.bias_ih", "rnn.bias_hh")
+            hidden[b] = gru(np.concatenate([embedded, context]), hidden[b], *(w[name] for name in names))
+            readout = np.tanh(w["readout.weight"] @ np.concatenate([hidden[b], context, embedded]) + w["readout.bias"])
+            np.testing.assert_allclose(made.state.hidden[b], hidden[b], atol=1e-5)
+            np.testing.assert_allclose(made.logits[b], table @ readout + w["bias"], atol=1e-4)
+
+
+def test_a_step_changes_nothing_but_what_it_returns(model):
+    """Pure: the state handed in, the weights and the module stay, and the same call gives the same answer."""
+    state, _ = begin(model)
+    before = [part.clone() for part in state]
+    parameters = {name: p.clone() for name, p in model.named_parameters()}
+    attributes = {name: set(vars(module)) for name, module in model.named_modules()}
+    prev = torch.tensor([4, 5, 6])
+    first, other, again = step(model, prev, state), step(model, [7, 8, 9], state), step(model, prev, state)
+    assert all(torch.equal(part, kept) for part, kept in zip(state, before, strict=True))
+    assert prev.tolist() == [4, 5, 6]
+    assert all(torch.equal(p, parameters[name]) for name, p in model.named_parameters())
+    assert {name: set(vars(module)) for name, module in model.named_modules()} == attributes, "nothing was kept on a module"
+    assert torch.equal(first.logits, again.logits) and torch.equal(first.state.hidden, again.state.hidden)
+    assert first.weights is None or torch.equal(first.weights, again.weights)
+    assert not torch.equal(first.state.hidden, other.state.hidden), "the piece before matters"
+    assert not torch.equal(first.state.hidden, state.hidden)
+
+
+def test_forced_decoding_is_its_steps(model):
+    state, _ = begin(model)
+    prev = torch.tensor([[BOS, 4, 5, 6], [BOS, 7, 8, 9], [BOS, 4, 4, 4]])
+    with torch.no_grad():
+        logits, weights = model.decoder(prev, state)
+    for t in range(prev.size(1)):
+        made = step(model, prev[:, t], state)
+        state = made.state
+        torch.testing.assert_close(logits[:, t], made.logits)
+        if weights is None:
+            assert made.weights is None
+        else:
+            torch.testing.assert_close(weights[:, t], made.weights)
+
+
+def test_a_selected_state_goes_on_as_its_hypothesis(model):
+    state, _ = begin(model)
+    state = step(model, [BOS] * 3, state).state
+    picked = step(model, [5, 6, 5, 4], state.select(torch.tensor([2, 0, 2, 1])))
+    rows = step(model, [6, 4, 5], state)
+    for row, source in enumerate([2, 0, 2, 1]):
+        torch.testing.assert_close(picked.logits[row], rows.logits[source])
+        torch.testing.assert_close(picked.state.hidden[row], rows.state.hidden[source])
+
+
+def test_padding_and_batch_order_change_nothing(model):
+    prev = torch.tensor([[BOS, 4], [BOS, 7], [BOS, 9]])
+    with torch.no_grad():
+        together, weights = model.decoder(prev, begin(model)[0])
+        backwards, _ = model.decoder(prev.flip(0), begin(model, SOURCES[::-1])[0])
+        torch.testing.assert_close(backwards.flip(0), together)
+        for b, source in enumerate(SOURCES):
+            logits, rows = model.decoder(prev[b : b + 1], begin(model, [source])[0])
+            torch.testing.assert_close(logits[0], together[b])
+            if weights is not None:
+                torch.testing.assert_close(rows[0][:, : len(source)], weights[b][:, : len(source)])
+
+
+@pytest.mark.parametrize("kind", sorted(ATTENTIONS))
+def test_each_step_has_one_weight_a_source_piece(kind):
+    model = tiny_model(kind, V)
+    made = step(model, [BOS] * 3, begin(model)[0])
+    torch.testing.assert_close(made.weights.sum(-1), torch.ones(3))
+    for b, source in enumerate(SOURCES):
+        assert not made.weights[b, len(source) :].any()
+
+
+def test_every_source_piece_reaches_the_logits(model):
+    """Even the plain decoder's one vector depends on all of the source."""
+    state, _ = begin(model, [[4, 5, 6, 7, EOS]])
+    base = step(model, [BOS], state).logits
+    for position in range(4):
+        source = [4, 5, 6, 7, EOS]
+        source[position] = 10
+        changed = step(model, [BOS], begin(model, [source])[0]).logits
+        assert (changed - base).abs().max() > 1e-4
+
+
+def test_kinds_are_classes_of_decoders(kind, model):
+    assert type(model.decoder) is DECODERS[kind]
+    assert (step(model, [BOS] * 3, begin(model)[0]).weights is None) == (kind == "plain" or kind.endswith("-plain"))

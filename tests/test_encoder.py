@@ -1,0 +1,99 @@
+"""The encoder against a GRU written out, and the laws of its masks and dropout."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from conftest import tiny_config
+
+from seq2seq.config import EOS, PAD
+from seq2seq.data import pad_ids
+from seq2seq.encoder import Embedding, Encoder
+
+SOURCES = [[4, 5, 6, EOS], [7, EOS], [8, 9, 4, 4, 5, EOS]]
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    torch.manual_seed(1)
+    config = tiny_config("plain", 12)
+    return Encoder(config, Embedding(config)).eval()
+
+
+def encode(encoder: Encoder, sources: list[list[int]]):
+    src, lengths = pad_ids(sources)
+    with torch.no_grad():
+        return encoder(src, lengths)
+
+
+def gru(x: np.ndarray, hidden: np.ndarray, w_x, w_h, b_x, b_h) -> np.ndarray:
+    """One step as PyTorch documents it: gates r, z, n stacked in that order."""
+    gates_x, gates_h = np.split(w_x @ x + b_x, 3), np.split(w_h @ hidden + b_h, 3)
+    r, z = (1 / (1 + np.exp(-(gates_x[i] + gates_h[i]))) for i in (0, 1))
+    n = np.tanh(gates_x[2] + r * gates_h[2])
+    return (1 - z) * n + z * hidden
+
+
+def test_memory_and_summary_are_two_grus_one_from_each_side(encoder):
+    weights = {name: p.detach().double().numpy() for name, p in encoder.rnn.named_parameters()}
+    table = encoder.embedding.weight.detach().double().numpy() * encoder.embedding.embedding_dim**0.5
+    encoded = encode(encoder, SOURCES)
+    half = encoder.rnn.hidden_size
+    for b, source in enumerate(SOURCES):
+        ends = []
+        for suffix, order in (("", range(len(source))), ("_reverse", reversed(range(len(source))))):
+            hidden = np.zeros(half)
+            part = slice(0, half) if not suffix else slice(half, 2 * half)
+            names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+            for s in order:
+                hidden = gru(table[source[s]], hidden, *(weights[name + suffix] for name in names))
+                np.testing.assert_allclose(encoded.memory[b, s, part], hidden, atol=1e-5)
+            ends.append(hidden)
+        np.testing.assert_allclose(encoded.summary[b], np.concatenate(ends), atol=1e-5)
+
+
+def test_padding_and_batch_order_change_nothing(encoder):
+    together, backwards = encode(encoder, SOURCES), encode(encoder, SOURCES[::-1])
+    for b, source in enumerate(SOURCES):
+        alone = encode(encoder, [source])
+        for other, row in ((together, b), (backwards, len(SOURCES) - 1 - b)):
+            torch.testing.assert_close(other.memory[row, : len(source)], alone.memory[0])
+            torch.testing.assert_close(other.summary[row], alone.summary[0])
+            assert other.mask[row].tolist() == [s < len(source) for s in range(6)]
+            assert not other.memory[row, len(source) :].any(), "nothing stands on padding"
+
+
+def test_extra_columns_of_padding_change_nothing(encoder):
+    src, lengths = pad_ids(SOURCES)
+    wide = torch.cat([src, torch.full((3, 4), PAD)], dim=1)
+    with torch.no_grad():
+        narrow, widened = encoder(src, lengths), encoder(wide, lengths)
+    torch.testing.assert_close(widened.memory[:, : src.size(1)], narrow.memory)
+    torch.testing.assert_close(widened.summary, narrow.summary)
+    assert not widened.mask[:, src.size(1) :].any()
+
+
+def test_word_dropout_takes_whole_words_and_keeps_the_mean():
+    torch.manual_seed(2)
+    embedding = Embedding(tiny_config("plain", 12, dropout=0.0, word_dropout=0.25)).train()
+    ids = torch.full((4000,), 5)
+    with torch.no_grad():
+        dropped = embedding(ids)
+        whole = embedding.eval()(ids[:1])[0]
+    gone = (dropped == 0).all(-1)
+    assert torch.equal(gone, (dropped == 0).any(-1)), "all of a word or nothing"
+    assert gone.float().mean() == pytest.approx(0.25, abs=0.03)
+    torch.testing.assert_close(dropped[~gone][0], whole / 0.75)
+
+
+def test_nothing_is_dropped_outside_training():
+    config = tiny_config("plain", 12, dropout=0.9, word_dropout=0.9)
+    encoder = Encoder(config, Embedding(config)).eval()
+    first, second = encode(encoder, SOURCES), encode(encoder, SOURCES)
+    assert torch.equal(first.memory, second.memory) and torch.equal(first.summary, second.summary)
+
+
+def test_padding_has_no_vector():
+    embedding = Embedding(tiny_config("plain", 12))
+    assert not embedding(torch.tensor([PAD])).any()
