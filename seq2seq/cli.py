@@ -242,3 +242,18 @@ def _after_training(run, tests: dict[str, list], command: str) -> None:
         metrics[data_name(path)] = {**score(translator, pairs), "command": again}
     write_metrics(run.out, metrics)
     print(json.dumps(metrics, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def bench(
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Measure this machine: matrix products, memory, training and decoding, side by side. Takes under a minute."""
+    from seq2seq import bench as measured
+    from seq2seq.translator import choose_device
+
+    with bad_input():
+        where = choose_device(device)
+    result = measured.bench(where)
+    print(json.dumps(result) if as_json else measured.table(result))
