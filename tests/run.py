@@ -1,0 +1,87 @@
+"""Installs what the tests need into the environment of this Python, finds or installs a Chromium, and runs all tests.
+
+    python tests/run.py [arguments of pytest]
+
+Only the standard library is used here, because nothing else is there yet. The tests are told of the browser by the
+environment variable CHROMIUM: the path of one, or empty for playwright's own. Set it to choose the browser yourself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+PAUSE = 5
+"""Seconds before a failed download is tried once more."""
+LAUNCH = """
+import sys
+from playwright.sync_api import sync_playwright
+with sync_playwright() as playwright:
+    playwright.chromium.launch(executable_path=sys.argv[1] or None, args=["--no-sandbox"]).close()
+"""
+
+
+def say(message: str) -> None:
+    print(f"tests/run.py: {message}", file=sys.stderr, flush=True)
+
+
+def run(*command: str, tries: int = 2) -> bool:
+    """Runs a command that downloads; a network that failed once may work the next time. -> whether it succeeded"""
+    for left in reversed(range(tries)):
+        say(" ".join(command))
+        if subprocess.run(command, cwd=ROOT).returncode == 0:
+            return True
+        if left:
+            say(f"failed; trying once more in {PAUSE} seconds")
+            time.sleep(PAUSE)
+    return False
+
+
+def starts(browser: str) -> bool:
+    """Whether playwright can start this browser; "" is its own. A command on PATH may be a mere stub."""
+    done = subprocess.run([sys.executable, "-c", LAUNCH, browser], capture_output=True, timeout=120)
+    return done.returncode == 0
+
+
+def on_path() -> str | None:
+    """The first Chromium among the commands that starts."""
+    return next((path for path in map(shutil.which, NAMES) if path and starts(path)), None)
+
+
+def find_chromium() -> str | None:
+    """The one that is there, else playwright's own, else Debian's package when root; None if there is no way."""
+    found = on_path()
+    if found:
+        return found
+    if starts("") or run(sys.executable, "-m", "playwright", "install", "chromium") and starts(""):
+        return ""
+    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        if run("apt-get", "update") and run("apt-get", "install", "-y", "chromium"):
+            return on_path()
+    return None
+
+
+def main() -> int:
+    pip = (sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-q")
+    if not run(*pip, "-r", "requirements.txt", "-r", "tests/requirements.txt"):
+        say("the packages could not be installed; see above")
+        return 1
+    chromium = os.environ.get("CHROMIUM")
+    if chromium is None:
+        chromium = find_chromium()
+    if chromium is None:
+        say("no Chromium starts here; install one, put it on PATH or name it in CHROMIUM, and run this again")
+        return 1
+    say(f"browser: {chromium or 'the one of playwright'}")
+    tests = [sys.executable, "-m", "pytest", *sys.argv[1:]]
+    return subprocess.run(tests, cwd=ROOT, env=os.environ | {"CHROMIUM": chromium}).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
