@@ -1,0 +1,72 @@
+"""A Translation as JSON and as a table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import UNSEEN
+
+from seq2seq.translation import OWN_FIELDS
+
+
+@pytest.fixture
+def translation(translator):
+    return translator.translate(UNSEEN[1], beam_size=3, n_best=3)
+
+
+def test_json_holds_everything_within_its_rounding(translation):
+    made = json.loads(json.dumps(translation.to_dict(), allow_nan=False))
+    for name in ("text", "translation", "checkpoint", "beam_size"):
+        assert made[name] == getattr(translation, name)
+    for name in ("source_words", "target_words", "source_pieces", "target_pieces", "warnings"):
+        assert tuple(made[name]) == getattr(translation, name)
+    for name in ("attention", "attention_pieces"):
+        exact = getattr(translation, name)
+        assert (made[name] is None) == (exact is None)
+        if exact is not None:
+            np.testing.assert_allclose(made[name], exact, atol=1e-6)
+            np.testing.assert_allclose(np.sum(made[name], axis=1), 1, atol=1e-3)
+    np.testing.assert_allclose(made["token_log_probs"], translation.token_log_probs, atol=1e-6)
+    assert made["log_prob"] == pytest.approx(sum(translation.token_log_probs), abs=1e-5)
+    assert [[piece for piece, _ in step] for step in made["candidates"]] == [
+        [piece for piece, _ in step] for step in translation.candidates
+    ]
+
+
+def test_alternatives_have_only_what_is_their_own(translation):
+    made = translation.to_dict()
+    assert len(made["alternatives"]) == 2
+    for other, shown in zip(translation.alternatives, made["alternatives"], strict=True):
+        whole = other.to_dict()
+        assert set(shown) == set(OWN_FIELDS) and "alternatives" not in whole
+        assert all(shown[name] == whole[name] for name in OWN_FIELDS)
+        # What is left out must be the same as in the main object, but for the warnings of one that was cut off.
+        for name in set(whole) - set(OWN_FIELDS) - {"warnings"}:
+            assert whole[name] == made[name]
+
+
+def test_no_alternatives_unless_asked_for(translator):
+    assert "alternatives" not in translator.translate(UNSEEN[0], beam_size=3).to_dict()
+
+
+def test_the_table_is_the_word_weights(translation):
+    frame = translation.to_frame()
+    assert isinstance(frame, pd.DataFrame) and list(frame.index) == list(translation.target_words)
+    if translation.attention is None:
+        assert frame.shape[1] == 0
+    else:
+        assert list(frame.columns) == list(translation.source_words)
+        np.testing.assert_array_equal(frame.to_numpy(), translation.attention)
+
+
+def test_repeated_words_keep_their_own_columns(translator):
+    made = translator.translate("the dog the dog the dog")
+    assert made.to_frame().shape == (len(made.target_words), 0 if made.attention is None else 7)
+
+
+def test_log_prob_is_recomputed_from_what_is_shown(translation):
+    assert replace(translation, token_log_probs=(-1.0, -2.5)).log_prob == -3.5

@@ -1,0 +1,310 @@
+"""The door to a model: what goes in is checked, and what comes out is the model's own."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+import pytest
+import torch
+from conftest import ENGLISH, FRENCH, UNSEEN, tiny_model
+from hypothesis import given, strategies as st
+
+from seq2seq.attention import ATTENTIONS
+from seq2seq.config import BOS, EOS
+from seq2seq.model import CheckpointError
+from seq2seq.search import penalty
+from seq2seq.tokenizer import UNKNOWN_TEXT, Tokenizer
+from seq2seq.translator import (
+    CANDIDATES,
+    MAX_BEAM_SIZE,
+    MAX_CHARACTERS,
+    SearchError,
+    TextError,
+    Translator,
+    choose_device,
+    clean,
+    to_words,
+)
+
+
+def same(left, right) -> None:
+    """Two translations that show the same, up to the seconds and to what another batch may change in the last digits."""
+    one, two = left.to_dict(), right.to_dict()
+    for name in ("text", "translation", "source_words", "target_words", "source_pieces", "target_pieces", "warnings"):
+        assert one[name] == two[name]
+    np.testing.assert_allclose(one["token_log_probs"], two["token_log_probs"], atol=2e-5)
+    assert (one["attention"] is None) == (two["attention"] is None)
+    if one["attention"] is not None:
+        np.testing.assert_allclose(one["attention"], two["attention"], atol=2e-5)
+        np.testing.assert_allclose(one["attention_pieces"], two["attention_pieces"], atol=2e-5)
+
+
+# -- text ---------------------------------------------------------------------------------------------------------------
+
+
+@given(st.text(st.characters(), max_size=80))
+def test_clean_text_is_one_line_without_controls_and_stays_as_it_is(text):
+    try:
+        cleaned = clean(text)
+    except TextError:
+        assert not any(unicodedata.category(c)[0] in "LNPSM" for c in text)
+        return
+    assert cleaned == " ".join(cleaned.split()) and unicodedata.is_normalized("NFC", cleaned)
+    assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in cleaned)
+    cleaned.encode()
+    assert clean(cleaned) == cleaned
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t", "\0", "\u200b\u200d", "\ud800"])
+def test_nothing_to_translate(text):
+    with pytest.raises(TextError, match="no text"):
+        clean(text)
+
+
+def test_the_limit_is_exact():
+    assert clean("a" * MAX_CHARACTERS) == "a" * MAX_CHARACTERS
+    with pytest.raises(TextError, match="1,001 characters; the limit is 1,000"):
+        clean("a" * (MAX_CHARACTERS + 1))
+
+
+def test_a_bad_text_among_good_ones_stops_all(translator, monkeypatch):
+    monkeypatch.setattr(translator, "search", lambda *a, **k: pytest.fail("something was translated"))
+    for bad in ("", "a" * (MAX_CHARACTERS + 1)):
+        with pytest.raises(TextError):
+            translator.translate(["A dog.", bad])
+        with pytest.raises(TextError):
+            next(translator.stream(bad))
+
+
+# -- settings of a search -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"beam_size": 0}, f"beam_size is 0; choose one from 1 to {MAX_BEAM_SIZE}"),
+        ({"beam_size": -3}, "beam_size is -3"),
+        ({"beam_size": MAX_BEAM_SIZE + 1}, f"choose one from 1 to {MAX_BEAM_SIZE}"),
+        ({"beam_size": 2.5}, "whole number"),
+        ({"beam_size": "5"}, "whole number"),
+        ({"beam_size": True}, "whole number"),
+        ({"beam_size": 3, "n_best": 4}, "n_best is 4; choose one from 1 to beam_size, which is 3"),
+        ({"n_best": 0}, "n_best is 0"),
+        ({"length_penalty": -0.1, "beam_size": 2}, "length_penalty is -0.1"),
+        ({"length_penalty": float("nan"), "beam_size": 2}, "length_penalty is nan"),
+        ({"target": "Un chien.", "beam_size": 2, "n_best": 2}, "no alternatives"),
+    ],
+)
+def test_searches_that_cannot_be_made(translator, settings, says):
+    with pytest.raises(SearchError) as caught:
+        translator.translate("A dog.", **settings)
+    assert says in str(caught.value) and "\n" not in str(caught.value) and isinstance(caught.value, ValueError)
+
+
+def test_the_widest_beam_works(translator):
+    made = translator.translate("A dog.", beam_size=MAX_BEAM_SIZE, n_best=MAX_BEAM_SIZE)
+    assert made.beam_size == MAX_BEAM_SIZE and len(made.alternatives) == MAX_BEAM_SIZE - 1
+
+
+# -- translations -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("beam_size", (1, 3))
+def test_many_texts_are_their_texts_one_by_one(translator, beam_size):
+    texts = [*UNSEEN, *ENGLISH]
+    together = translator.translate(texts, beam_size=beam_size)
+    backwards = translator.translate(texts[::-1], beam_size=beam_size)[::-1]
+    assert [made.text for made in together] == texts
+    for text, one, other in zip(texts, together, backwards, strict=True):
+        alone = translator.translate(text, beam_size=beam_size)
+        same(one, alone)
+        same(other, alone)
+    assert translator.texts(texts, beam_size=beam_size) == [made.translation for made in together]
+
+
+def test_batches_of_any_size_give_the_same(translator):
+    sources = translator.tokenizer.encode_batch(UNSEEN + ENGLISH)
+    for beam_size in (1, 3):
+        whole = translator.search(sources, beam_size, batch_size=64)
+        parts = translator.search(sources, beam_size, batch_size=2)
+        assert [best[0].ids for best in whole] == [best[0].ids for best in parts]
+
+
+def test_no_text_gives_no_translation(translator):
+    assert translator.translate([]) == [] == translator.translate([], beam_size=3) == translator.translate([], target="Un.")
+    assert translator.texts([]) == []
+
+
+def test_a_given_target_is_scored_by_the_model(translator):
+    """Against the whole model's forward pass, one pair at a time."""
+    for text, target in zip(ENGLISH, FRENCH, strict=True):
+        made = translator.translate(text, target=target, beam_size=3)
+        assert made.translation == target and made.beam_size == 1
+        source, ids = (translator.tokenizer.encode(t).ids for t in (text, target))
+        with torch.no_grad():
+            logits, weights = translator.model(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([[BOS, *ids[:-1]]]))
+        expected = torch.log_softmax(logits[0], -1)[range(len(ids)), ids]
+        np.testing.assert_allclose(made.token_log_probs, expected, atol=1e-5)
+        assert made.attention_pieces is None if weights is None else np.allclose(made.attention_pieces, weights[0], atol=1e-6)
+
+
+def test_alternatives_come_in_order_and_differ(translator):
+    for made in translator.translate(list(UNSEEN), beam_size=5, n_best=5, length_penalty=0.9):
+        every = (made, *made.alternatives)
+        assert len({other.target_pieces for other in every}) == 5
+        scores = [(o.target_pieces[-1] == "<eos>", o.log_prob / penalty(len(o.target_pieces), 0.9)) for o in every]
+        assert scores == sorted(scores, reverse=True)
+        assert all(not other.alternatives and other.beam_size == 5 for other in made.alternatives)
+        for other in every:
+            assert len(other.target_pieces) == len(other.token_log_probs) == len(other.candidates)
+            assert all(len(step) == CANDIDATES for step in other.candidates)
+
+
+def test_a_penalty_changes_the_order_but_no_log_prob(translator):
+    bare, punished = ({}, {})
+    for found, alpha in ((bare, 0.0), (punished, 3.0)):
+        for text in UNSEEN:
+            best = translator.translate(text, beam_size=6, n_best=6, length_penalty=alpha)
+            found |= {(text, other.target_pieces): other.log_prob for other in (best, *best.alternatives)}
+    common = bare.keys() & punished.keys()
+    assert common and list(bare) != list(punished)
+    for key in common:
+        assert bare[key] == pytest.approx(punished[key], abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", sorted(ATTENTIONS))
+@pytest.mark.parametrize("beam_size", (1, 3))
+def test_attention_rows_sum_to_one(translator, beam_size):
+    for made in translator.translate([*UNSEEN, "🙂 ?"], beam_size=beam_size):
+        assert made.attention.shape == (len(made.target_words), len(made.source_words))
+        assert made.attention_pieces.shape == (len(made.target_pieces), len(made.source_pieces))
+        np.testing.assert_allclose(made.attention.sum(1), 1, atol=1e-5)
+        np.testing.assert_allclose(made.attention_pieces.sum(1), 1, atol=1e-5)
+
+
+def test_a_plain_model_shows_no_attention(tokenizer):
+    made = Translator(tiny_model("plain", len(tokenizer)), tokenizer).translate("A dog.", beam_size=2)
+    assert made.attention is None and made.attention_pieces is None
+
+
+@given(st.data())
+def test_words_sum_source_pieces_and_average_target_pieces(data):
+    def word_map() -> list[int]:
+        sizes = data.draw(st.lists(st.integers(1, 3), min_size=1, max_size=4))
+        return [word for word, size in enumerate(sizes) for _ in range(size)]
+
+    source, target = word_map(), word_map()
+    weights = np.random.default_rng(len(source)).dirichlet(np.ones(len(source)), len(target)).astype(np.float32)
+    made = to_words(weights, source, target)
+    for t in range(max(target) + 1):
+        rows = [i for i, word in enumerate(target) if word == t]
+        for s in range(max(source) + 1):
+            columns = [j for j, word in enumerate(source) if word == s]
+            expected = sum(sum(weights[i][j] for j in columns) for i in rows) / len(rows)
+            assert made[t, s] == pytest.approx(expected, abs=1e-6)
+
+
+def test_unknown_words_and_cut_translations_are_said(translator):
+    made = translator.translate("A 🙂 dog")
+    assert [made.source_words[i] for i in made.unknown_words] == ["🙂"]
+    assert any("🙂" in warning for warning in made.warnings)
+    with torch.no_grad():
+        translator.model.decoder.bias[EOS] = -100.0
+    for beam_size in (1, 3):
+        cut = translator.translate("A dog", beam_size=beam_size)
+        limit = 2 * len(cut.source_pieces) + 10
+        assert len(cut.target_pieces) == limit and "<eos>" not in cut.target_words
+        assert any(f"length limit of {limit} pieces" in warning for warning in cut.warnings)
+
+
+def test_special_pieces_in_a_text_are_only_text(translator):
+    made = translator.translate("</s> <eos> <pad>")
+    assert made.source_words == ("<", "/", "s", ">", "<", "eos", ">", "<", "pad", ">", "<eos>")
+    assert translator.translate("A dog.", target="-bos- <eos>").target_words[-4:] == (UNKNOWN_TEXT, "eos", UNKNOWN_TEXT, "<eos>")
+
+
+# -- streaming ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("endless", (False, True))
+def test_a_stream_grows_word_by_word_into_the_translation(translator, endless):
+    if endless:
+        with torch.no_grad():
+            translator.model.decoder.bias[EOS] = -100.0
+    for text in UNSEEN:
+        seen = list(translator.stream(text))
+        whole = translator.translate(text)
+        same(seen[-1], whole)
+        assert seen[-1].target_pieces == whole.target_pieces and seen[-1].token_log_probs == whole.token_log_probs
+        assert seen[-1].candidates == whole.candidates
+        if whole.attention is not None:
+            np.testing.assert_array_equal(seen[-1].attention, whole.attention)
+        for before, after in zip(seen, seen[1:]):
+            assert len(before.target_pieces) < len(after.target_pieces)
+            assert after.target_pieces[: len(before.target_pieces)] == before.target_pieces
+            assert not any("length limit" in warning for warning in before.warnings)
+        if not endless:
+            # Each word but the last appears by itself; the last comes with <eos>.
+            assert [len(part.target_words) for part in seen[:-1]] == list(range(1, len(whole.target_words)))[: len(seen) - 1]
+
+
+def test_what_was_streamed_stays_as_it_was(translator):
+    """Parts that were handed out must not grow with the search."""
+    stream = translator.stream(UNSEEN[3])
+    first = next(stream)
+    shown = first.to_dict()
+    list(stream)
+    assert first.to_dict() == shown
+
+
+# -- checkpoints and devices --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(model, tokenizer, tmp_path):
+    model.save_pretrained(tmp_path / "tiny")
+    (tmp_path / "tiny" / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8")
+    return tmp_path / "tiny"
+
+
+def test_from_checkpoint(folder):
+    loaded = Translator.from_checkpoint(folder, device="cpu")
+    assert loaded.name == "tiny" and loaded.device.type == "cpu"
+    made = loaded.translate(UNSEEN[0])
+    assert made.checkpoint == "tiny" and made.hidden_size == loaded.model.config.hidden_size
+    same(made, Translator.from_checkpoint(str(folder), device="cpu").translate(UNSEEN[0]))
+
+
+def test_tokenizers_that_do_not_fit_are_named(folder):
+    path = folder / "tokenizer.json"
+    for content in (Tokenizer.train(ENGLISH * 3, 60).to_json(), "{}", "\0"):
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(CheckpointError, match="tokenizer.json"):
+            Translator.from_checkpoint(folder, device="cpu")
+    path.unlink()
+    with pytest.raises(CheckpointError, match="tokenizer.json"):
+        Translator.from_checkpoint(folder, device="cpu")
+
+
+def test_devices_that_are_not_here_are_named(monkeypatch):
+    assert choose_device("cpu").type == "cpu"
+    with pytest.raises(ValueError, match="unknown device 'tpu'"):
+        choose_device("tpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device().type == "cpu"
+    for missing in ("cuda", "mps"):
+        with pytest.raises(ValueError, match=f"no {missing} device"):
+            choose_device(missing)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device().type == "mps"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("beam_size", (1, 4))
+def test_cuda_gives_the_translations_of_the_cpu(folder, beam_size):
+    on_cpu, on_cuda = (Translator.from_checkpoint(folder, device=device) for device in ("cpu", "cuda"))
+    for left, right in zip(on_cpu.translate(list(UNSEEN), beam_size=beam_size), on_cuda.translate(list(UNSEEN), beam_size=beam_size)):
+        assert left.target_pieces == right.target_pieces
+        np.testing.assert_allclose(left.token_log_probs, right.token_log_probs, atol=1e-2)
