@@ -183,7 +183,7 @@ def _swaps(best: np.ndarray, columns: Sequence[str], limit: int = 2) -> list[str
     """Neighbouring target words that were read in the other order: "'blue' and 'car' swapped places"."""
     found = []
     for before, after in zip(best, best[1:]):
-        if 0 < before - after <= 3 and EOS not in (columns[before], columns[after]):
+        if 0 < before - after <= 2 and EOS not in (columns[before], columns[after]):
             pair = f"‘{columns[after]}’ and ‘{columns[before]}’ swapped places"
             if pair not in found:
                 found.append(pair)

@@ -140,7 +140,8 @@ function sizes(view, width) {
   const narrow = width < 480;
   const left = 18 + 8 * longest(view.rows.concat("xxxxxx"));
   const top = 22 + 6 * longest(view.columns);
-  const right = narrow ? 22 : 78; // the last slanted label leans over the edge
+  // The last slanted label leans over the edge, where Plotly would drop it; the colour bar stands there too.
+  const right = Math.max(narrow ? 12 : 78, 14 + 5.5 * longest(view.columns.slice(-1)));
   const least = narrow ? 15 : 26;
   const cell = S > 20 ? least + 3 : Math.max(least, Math.min(60, (width - left - right) / S));
   return { left, top, right, narrow, width: left + right + cell * S, height: top + 12 + (T > 12 ? 26 : 32) * T };

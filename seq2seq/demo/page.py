@@ -19,11 +19,12 @@ HEADER = """<div id="lens-header"><span class="lens-device">running on {device}<
 def build() -> gr.Blocks:
     """The page as Gradio blocks; `launch_options` says how it wants to be launched."""
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+        # First, so that no event of the page takes its name.
+        gr.api(api.translate, api_name="translate", concurrency_limit=4)
         gr.HTML(HEADER.format(device=escape(models.device_name())))
         with gr.Tabs():
             with gr.Tab("Translate", id="translate"):
                 translate_tab(page)
-        gr.api(api.translate, api_name="translate", concurrency_limit=4)
     return page
 
 

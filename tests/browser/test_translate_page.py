@@ -1,0 +1,223 @@
+"""The tab Translate in a real Chromium: what it shows is what the API says, and bad input breaks nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from gradio_client import Client
+from playwright.sync_api import Page
+
+from tests.browser.conftest import SCREENSHOTS
+
+# What is drawn, read out of Plotly's own state in the page.
+DRAWN = """() => {
+    const plot = document.querySelector('#attention-view .lens-plot');
+    const text = (side) => [...document.querySelectorAll('#attention-view .lens-chips')][side];
+    const words = (line) => [...line.querySelectorAll('.lens-word')].map((w) => w.textContent);
+    return {
+        z: plot.data ? plot.data[0].z : null, zmin: plot.data && plot.data[0].zmin, zmax: plot.data && plot.data[0].zmax,
+        cells: plot.querySelectorAll('.hm').length,
+        columns: [...plot.querySelectorAll('.xtick text')].map((t) => t.textContent),
+        rows: [...plot.querySelectorAll('.ytick text')].map((t) => t.textContent),
+        source: words(text(0)), target: words(text(1)), caption: document.querySelector('.lens-caption').textContent,
+    }
+}"""
+
+
+@pytest.fixture(scope="module")
+def api(server: str) -> Client:
+    return Client(server, verbose=False)
+
+
+# Everything the view says but the chart, which is drawn a moment later.
+SAID = "[...document.querySelectorAll('#attention-view :is(.lens-chips, .lens-note, .lens-message)')].map(n => n.textContent).join()"
+
+
+def translate(page: Page, text: str) -> None:
+    """Types and sends a text and waits until the page is done with it."""
+    before = page.evaluate(SAID)
+    box = page.locator("#source-text textarea")
+    box.fill(text)
+    box.press("Enter")
+    page.wait_for_function(f"before => {SAID} !== before && !document.querySelector('.lens-growing')", arg=before)
+    page.wait_for_timeout(300)
+
+
+def french(page: Page) -> str:
+    return page.locator("#target-text textarea, #target-text input").input_value()
+
+
+def assert_shows(page: Page, answer: dict[str, Any], eos: bool = False) -> None:
+    drawn = page.evaluate(DRAWN)
+    end = None if eos or answer["target_words"][-1] != "<eos>" else -1
+    assert drawn["source"] == answer["source_words"]
+    assert drawn["target"] == answer["target_words"][:end]
+    assert drawn["columns"] == answer["source_words"]
+    assert drawn["rows"] == answer["target_words"][:end]
+    assert (drawn["zmin"], drawn["zmax"]) == (0, 1)
+    assert len(drawn["z"]) == len(drawn["rows"])
+    for row, expected in zip(drawn["z"], answer["attention"]):
+        assert row == pytest.approx(expected, abs=1e-4)
+        assert sum(row) == pytest.approx(1, abs=1e-3)
+    assert french(page) == answer["translation"]
+
+
+def test_an_example_stands_there_already_translated(open_page: Callable[..., Page], api: Client) -> None:
+    page = open_page()
+    page.wait_for_selector("#attention-view .xtick")
+    text = page.locator("#source-text textarea").input_value()
+    assert_shows(page, api.predict(text, api_name="/translate"))
+    assert "running on" in page.locator("#lens-header").inner_text()
+
+
+def test_own_sentence_is_shown_as_the_api_gives_it(open_page: Callable[..., Page], api: Client) -> None:
+    page = open_page()
+    for text in (
+        "The old dog sleeps under the wooden table.",
+        "the dog and the cat and the horse and the bird",  # words repeat: they must not merge
+        "I can't see the red car.",
+    ):
+        translate(page, text)
+        assert_shows(page, api.predict(text, api_name="/translate"))
+
+
+def test_words_pieces_and_eos(open_page: Callable[..., Page], api: Client) -> None:
+    page = open_page()
+    text = "The photographer's grandmother skateboards."
+    translate(page, text)
+    answer = api.predict(text, api_name="/translate")
+    assert len(answer["source_pieces"]) > len(answer["source_words"]), "needs a word of several pieces"
+    page.get_by_label("show the <eos> row").check()
+    page.wait_for_function("n => document.querySelectorAll('.lens-plot .ytick').length === n", arg=len(answer["target_words"]))
+    assert_shows(page, answer, eos=True)
+    page.get_by_label("pieces", exact=True).check()
+    page.wait_for_function("n => document.querySelectorAll('.lens-plot .xtick').length === n", arg=len(answer["source_pieces"]))
+    drawn = page.evaluate(DRAWN)
+    assert drawn["source"] == answer["source_pieces"] and drawn["target"] == answer["target_pieces"]
+    for row, expected in zip(drawn["z"], answer["attention_pieces"], strict=True):
+        assert row == pytest.approx(expected, abs=1e-4)
+
+
+def test_pointing_or_tabbing_to_a_word_shades_the_other_sentence(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.wait_for_selector("#attention-view .xtick")
+    weights = page.evaluate(DRAWN)["z"]
+    lines = page.locator("#attention-view .lens-chips")
+
+    def alphas(line: int) -> list[float]:
+        return lines.nth(line).locator(".lens-chip").evaluate_all(
+            "chips => chips.map(c => c.style.backgroundColor ? Number(c.style.backgroundColor.match(/[\\d.]+(?=\\))/)[0]) : 0)"
+        )
+
+    lines.nth(1).locator(".lens-chip").nth(1).hover()
+    assert alphas(0) == pytest.approx([w if w > 0.01 else 0 for w in weights[1]], abs=0.01)
+    lines.nth(0).locator(".lens-chip").nth(4).focus()
+    assert alphas(1) == pytest.approx([row[4] if row[4] > 0.01 else 0 for row in weights], abs=0.01)
+    page.keyboard.press("Tab")
+    assert alphas(1) == pytest.approx([row[5] if row[5] > 0.01 else 0 for row in weights], abs=0.01)
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("shirt: ")
+
+
+def test_hover_reads_as_a_sentence(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.wait_for_selector("#attention-view .xtick")
+    box = page.locator("#attention-view .heatmaplayer image").bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.wait_for_selector(".lens-plot .hovertext")
+    hover = page.locator(".lens-plot .hovertext").text_content()
+    first = page.evaluate(DRAWN)
+    share = round(100 * first["z"][0][0])
+    assert hover == f"To write “{first['rows'][0]}”, the model put {share}% of its attention on “{first['columns'][0]}”."
+
+
+def test_the_plain_model_gets_no_map(open_page: Callable[..., Page], api: Client) -> None:
+    page = open_page()
+    page.get_by_label("Without attention").check()
+    page.wait_for_selector(".lens-note:not([hidden])")
+    page.wait_for_function("() => !document.querySelector('.lens-growing')")
+    assert "No attention exists here" in page.locator(".lens-note").inner_text()
+    assert not page.locator(".lens-scroll").is_visible()
+    text = page.locator("#source-text textarea").input_value()
+    assert api.predict(text, "en-fr-plain", api_name="/translate")["attention"] is None
+    page.get_by_label("With attention").check()
+    page.wait_for_selector(".lens-scroll:not([hidden]) .xtick")
+
+
+BAD = {
+    "empty": "",
+    "blank": " \t  ",
+    "long": "word " * 20_000,
+    "emoji": "😀😃👨‍👩‍👧‍👦",
+    "chinese": "我喜欢在公园里骑自行车。",
+    "right to left": "مرحبا بالعالم كيف حالك",
+    "controls": "a\x00b\x07 man\x1b[31m runs\u202e.",
+    "markup": "<img src=x onerror=alert(1)>",
+    "special pieces": "</s><b>x</b>",
+    "template": "${alert(1)} %{z} {{value}} $\\frac{1}{2}$",
+    "repeated": "dog " * 300,
+}
+
+
+def test_bad_input_breaks_nothing(open_page: Callable[..., Page], api: Client) -> None:
+    page = open_page()
+    page.wait_for_selector("#attention-view .xtick")
+    for name, text in BAD.items():
+        translate(page, text)
+        message = page.locator(".lens-message").inner_text() if page.locator(".lens-message").is_visible() else ""
+        try:
+            answer = api.predict(text, api_name="/translate")
+        except Exception as refusal:  # what the API refuses, the page refuses in the same words
+            assert message and message in str(refusal), name
+        else:
+            assert not message, name
+            assert_shows(page, answer)
+        assert page.locator("#attention-view img, #attention-view b, #attention-view script").count() == 0, name
+        if name == "long":
+            assert "1,000" in message
+        translate(page, f"A dog runs after test {len(name)}.")
+        assert french(page), name
+
+
+def test_a_link_opens_its_sentence(open_page: Callable[..., Page], api: Client) -> None:
+    text = "Two children are eating ice cream."
+    page = open_page("?text=Two+children+are+eating+ice+cream.&checkpoint=en-fr-additive&beam=3")
+    page.wait_for_function("t => document.querySelector('#source-text textarea').value === t", arg=text)
+    page.wait_for_function("() => document.querySelector('.lens-chips').textContent.includes('children')")
+    page.wait_for_timeout(500)
+    assert_shows(page, api.predict(text, "en-fr-additive", 3, api_name="/translate"))
+
+
+def test_a_link_to_no_model_says_so(open_page: Callable[..., Page]) -> None:
+    page = open_page("?text=hello&checkpoint=../../etc", wait_for=".lens-message:not([hidden])")
+    assert "There is no model" in page.locator(".lens-message").inner_text()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_looks(open_page: Callable[..., Page], width: int, theme: str) -> None:
+    """Nothing is wider than the screen; long sentences scroll inside. Leaves screenshots to look at."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page = open_page(f"?__theme={theme}", width=width)
+    page.wait_for_selector("#attention-view .xtick")
+    page.wait_for_timeout(500)
+    page.screenshot(path=SCREENSHOTS / f"translate-{theme}-{width}.png", full_page=True)
+    colour = page.evaluate("getComputedStyle(document.querySelector('.lens-plot .xtick text')).fill")
+    assert (sum(int(c) for c in colour[4:-1].split(",")) > 382) == (theme == "dark"), "labels must stand out"
+    translate(page, "A man and a woman with two small children are walking slowly along a very long sandy beach "
+                    "while a big brown dog runs after a yellow ball in the cold blue water.")  # fmt: skip
+    page.screenshot(path=SCREENSHOTS / f"translate-{theme}-{width}-long.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("(s => s.scrollWidth > s.clientWidth)(document.querySelector('.lens-scroll'))")
+
+
+def test_numbers_behind_the_picture(open_page: Callable[..., Page], api: Client) -> None:
+    page = open_page()
+    page.get_by_text("The numbers behind the picture").click()
+    table = page.locator("#weights")
+    table.wait_for(state="visible")
+    answer = api.predict(page.locator("#source-text textarea").input_value(), api_name="/translate")
+    page.wait_for_function("() => document.querySelector('#weights').innerText.includes('homme')")
+    assert f"{round(100 * answer['attention'][1][1], 1):g}" in table.inner_text()
+    assert answer["candidates"][0][1][0] in page.locator("#candidates").inner_text()

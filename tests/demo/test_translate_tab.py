@@ -1,0 +1,109 @@
+"""The functions behind the tab Translate, without a browser."""
+
+from __future__ import annotations
+
+import json
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from seq2seq.demo import models
+from seq2seq.demo.attention_view import view
+from seq2seq.demo.translate_tab import EXAMPLES, PIECES, WORDS, from_link, redraw, tables, translate
+from seq2seq.translator import MAX_CHARACTERS
+
+TEXT = "A small dog runs behind the photographers."
+
+
+def last(items):
+    return list(items)[-1]
+
+
+def test_words_appear_one_by_one_and_end_in_the_whole_translation() -> None:
+    shown = list(translate(TEXT, models.DEFAULT, 1, WORDS, False))
+    growing = [len(picture["rows"]) for picture, *_ in shown[:-1]]
+    assert growing == sorted(growing) and len(set(growing)) >= 4
+    assert all(picture["growing"] for picture, *_ in shown[:-1])
+    picture, french, result, _, _ = shown[-1]
+    assert not picture["growing"]
+    expected = models.translator(models.DEFAULT).translate(TEXT)
+    assert (french, result.translation) == (expected.translation, expected.translation)
+    assert np.allclose(picture["figure"]["data"][0]["z"], expected.attention[:-1], atol=1e-4)
+
+
+def test_a_beam_gives_what_the_translator_gives() -> None:
+    _, french, *_ = last(translate(TEXT, models.DEFAULT, 4, WORDS, False))
+    assert french == models.translator(models.DEFAULT).translate(TEXT, beam_size=4).translation
+
+
+def test_values_for_the_browser_are_plain_json() -> None:
+    for name in models.names():
+        translation = models.translator(name).translate("</s><b>x</b> 猫")
+        for pieces in (False, True):
+            picture = view(translation, pieces=pieces, show_eos=True)
+            assert json.loads(json.dumps(picture, allow_nan=False)) == picture
+
+
+def test_unknown_words_are_marked_in_words_and_in_pieces() -> None:
+    translation = models.translator(models.DEFAULT).translate("A 猫 sleeps.")
+    words, pieces = view(translation), view(translation, pieces=True)
+    assert [words["columns"][i] for i in words["unknown"]] == ["猫"]
+    assert "猫" in [pieces["columns"][i] for i in pieces["unknown"]]
+
+
+@pytest.mark.parametrize("text", ["", "  \n\t ", "\x00\x07", "a" * (MAX_CHARACTERS + 1)])
+def test_bad_text_gives_a_message_and_empties_the_rest(text: str) -> None:
+    (picture, french, result, weights, candidates), = translate(text, models.DEFAULT, 1, WORDS, False)
+    assert picture["message"] and french == "" and result is None and weights.empty and candidates.empty
+
+
+def test_the_limit_is_named() -> None:
+    picture, *_ = last(translate("a" * 100_000, models.DEFAULT, 1, WORDS, False))
+    assert f"{MAX_CHARACTERS:,}" in picture["message"] and "100,000" in picture["message"]
+
+
+@pytest.mark.parametrize("name", ["", "../../etc", "/", "nobody/nothing", "en-fr-additive/../en-fr-plain"])
+def test_only_shipped_models_can_be_asked_for(name: str) -> None:
+    picture, *_ = last(translate(TEXT, name, 1, WORDS, False))
+    assert "There is no model" in picture["message"]
+
+
+def test_switches_redraw_the_same_translation() -> None:
+    translation = models.translator(models.DEFAULT).translate(TEXT)
+    picture, weights, _ = redraw(translation, PIECES, True)
+    assert picture["rows"] == list(translation.target_pieces)
+    assert list(weights["to write"]) == list(translation.target_pieces)
+    assert redraw(None, WORDS, False) == (gr.skip(),) * 3
+
+
+def test_tables_hold_the_numbers_of_the_translation() -> None:
+    translation = models.translator(models.DEFAULT).translate("the cat and the dog")
+    weights, candidates = tables(translation, WORDS, True)
+    assert len(set(weights.columns)) == len(weights.columns), "repeated words need names of their own"
+    assert np.allclose(weights.iloc[:, 1:].to_numpy(float) / 100, translation.attention, atol=6e-4)
+    assert list(candidates["written"]) == list(translation.target_pieces)
+    assert candidates["probability"][0] == f"{np.exp(translation.token_log_probs[0]):.1%}"
+    plain, _ = tables(models.translator("en-fr-plain").translate("the cat"), WORDS, True)
+    assert plain.empty
+
+
+class Request:
+    def __init__(self, **query_params: str) -> None:
+        self.query_params = query_params
+
+
+def test_links() -> None:
+    text, checkpoint, beam, picture, *_ = last(from_link(Request(text=TEXT, checkpoint="en-fr-plain", beam="2")))
+    assert (text, checkpoint, beam) == (TEXT, "en-fr-plain", 2)
+    assert picture["columns"][:3] == ["A", "small", "dog"]
+    for beam in ("0", "99", "x", "-1", "²"):
+        assert last(from_link(Request(text="A dog.", beam=beam)))[2] == 1
+    assert list(from_link(Request())) == [(gr.skip(),) * 8]
+    assert "There is no model" in last(from_link(Request(text=TEXT, checkpoint="?")))[3]["message"]
+
+
+def test_every_example_is_translated_by_the_default_model() -> None:
+    for example in EXAMPLES:
+        translation = models.translator(models.DEFAULT).translate(example)
+        assert translation.target_words[-1] == "<eos>" and not translation.warnings
