@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from seq2seq.translation import Translation
     from seq2seq.translator import SearchError, TextError, Translator
 
+__all__ = [
+    "CheckpointError",
+    "ModelConfig",
+    "SearchError",
+    "Seq2Seq",
+    "TextError",
+    "Tokenizer",
+    "TrainConfig",
+    "Translation",
+    "Translator",
+]
 _HOME = {
     "CheckpointError": "model",
     "ModelConfig": "config",
@@ -27,7 +38,6 @@ _HOME = {
     "Translation": "translation",
     "Translator": "translator",
 }
-__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

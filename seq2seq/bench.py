@@ -28,7 +28,7 @@ PIECES = 16
 """Of a 12-word sentence, `<eos>` included, in either language: what the bench trains on and decodes."""
 COUNTED = (
     "Multiplications and additions of matrix products and of attention's weighted sums, two for each weight and token: "
-    "forward once, backward twice. Element-wise functions, softmax, dropout, the optimizer and validation are not counted."
+    "forward once, backward twice. Not counted: element-wise functions, softmax, dropout, the optimizer, validation."
 )
 PRECISIONS = {"float32": "no", "bfloat16": "bf16"}
 
@@ -58,7 +58,9 @@ def bench(device: torch.device, config: ModelConfig | None = None, seconds: floa
     config = config or ModelConfig()
     train = TrainConfig(data=(), valid=())
     products = list(matrix_rates(device, config, train.batch_tokens // PIECES, seconds / 5))
-    best = {precision: max(p["gflops"] for p in products if p["precision"] == precision) for precision in precisions(device)}
+    best = {
+        precision: max(p["gflops"] for p in products if p["precision"] == precision) for precision in precisions(device)
+    }
     training, decoding = [], []
     for kind in DECODERS:
         shape = ModelConfig(**{**vars(config), "kind": kind})
@@ -93,7 +95,7 @@ def bench(device: torch.device, config: ModelConfig | None = None, seconds: floa
 
 def precisions(device: torch.device) -> list[str]:
     """float32, and bfloat16 where the device computes in it."""
-    has_bfloat16 = device.type == "cpu" or device.type == "cuda" and torch.cuda.is_bf16_supported()
+    has_bfloat16 = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
     return ["float32", "bfloat16"] if has_bfloat16 else ["float32"]
 
 
@@ -219,7 +221,10 @@ def table(result: dict[str, Any]) -> str:
     for row in result["matrix"]:
         size = " x ".join(map(str, row["size"]))
         lines.append(f"{row['product']:16} {size:>18} {row['precision']:>10} {row['gflops']:10.1f}")
-    lines += ["", f"{'training':18} {'precision':>10} {'tokens/s':>10} {'MFLOP/token':>12} {'GFLOP/s':>10} {'share':>7}"]
+    lines += [
+        "",
+        f"{'training':18} {'precision':>10} {'tokens/s':>10} {'MFLOP/token':>12} {'GFLOP/s':>10} {'share':>7}",
+    ]
     for row in result["training"]:
         lines.append(
             f"{row['kind']:18} {row['precision']:>10} {row['tokens_per_second']:10,.0f} "

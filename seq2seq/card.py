@@ -1,4 +1,4 @@
-"""The model card of a checkpoint: text made from its config and metrics, so that it never says more than was measured."""
+"""The model card of a checkpoint: made from its config and metrics, so that it never says more than was measured."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from seq2seq.config import ModelConfig
 
 SOURCES = {
     "multi30k": (
-        "[Multi30k](https://github.com/multi30k/dataset), task 1: descriptions of images, derived from Flickr30k captions. "
+        "[Multi30k](https://github.com/multi30k/dataset), task 1: descriptions of images, from Flickr30k captions. "
         "For **non-commercial research and education** only."
     ),
     "tatoeba": (
         "Sentence pairs from [Tatoeba](https://tatoeba.org), in the selection of "
-        "[manythings.org/anki](https://www.manythings.org/anki/): everyday language. CC BY 2.0 FR; attribution: tatoeba.org "
-        "and manythings.org/anki."
+        "[manythings.org/anki](https://www.manythings.org/anki/): everyday language. "
+        "CC BY 2.0 FR; attribution: tatoeba.org and manythings.org/anki."
     ),
     "hansards": "Word alignments of Hansards sentences, from the HLT-NAACL 2003 shared task; only for scoring.",
 }
@@ -32,8 +32,8 @@ def model_card(name: str, config: ModelConfig, metrics: dict[str, Any]) -> str:
     parts = [
         _front_matter(config, metrics),
         f"# {name}\n\nAn English to French translator of Attention Lens: a bidirectional GRU encoder and "
-        f"{DECODERS.get(config.kind, f'a decoder of kind `{config.kind}`')}. It is small enough to show at work, word by "
-        f"word, on a laptop.\n\n```python\nfrom seq2seq import Translator\n\n"
+        f"{DECODERS.get(config.kind, f'a decoder of kind `{config.kind}`')}. It is small enough to show at "
+        f"work, word by word, on a laptop.\n\n```python\nfrom seq2seq import Translator\n\n"
         f'print(Translator.from_checkpoint("checkpoints/{name}").translate("A man rides a bike.").translation)\n```',
         _sizes(config, metrics.get("training", {})),
         _data(metrics),
@@ -90,8 +90,8 @@ def _training(training: dict[str, Any]) -> str:
     return (
         f"## Training\n\n```bash\n{training['command']}\n```\n\n"
         f"{training['steps']:,} updates on {training['tokens']:,} target pieces in {training['seconds']:,} seconds, "
-        f"validation included ({training['device']}, torch {training['torch']}), seed {training['seed']}. The weights are "
-        f"those of step {training['best_step']:,}, with the best validation BLEU: {training['best_valid_bleu']}."
+        f"validation included ({training['device']}, torch {training['torch']}), seed {training['seed']}. The weights "
+        f"are those of step {training['best_step']:,}, with the best validation BLEU: {training['best_valid_bleu']}."
     )
 
 
@@ -106,13 +106,18 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
             f"| {key} | {value['sentences']:,} | {value['bleu']} | {value['bleu_lower_tok']} | {value['chrf']} |"
             for key, value in scored.items()
         ]
-        parts.append("| data | sentences | BLEU | BLEU, lower-cased and tokenised | chrF |\n|---|---|---|---|---|\n" + "\n".join(rows))
         parts.append(
-            "BLEU is cased, detokenised sacreBLEU; the second is on lower-cased text tokenised by sacremoses, as papers on "
-            "Multi30k report it. All references count."
+            "| data | sentences | BLEU | BLEU, lower-cased and tokenised | chrF |\n|---|---|---|---|---|\n"
+            + "\n".join(rows)
+        )
+        parts.append(
+            "BLEU is cased, detokenised sacreBLEU; the second is on lower-cased text tokenised by sacremoses, as "
+            "papers on Multi30k report it. All references count."
         )
     if aligned:
-        rows = [f"| {k} | {v['sentences']:,} | {v['aer']} | {v['precision']} | {v['recall']} |" for k, v in aligned.items()]
+        rows = [
+            f"| {k} | {v['sentences']:,} | {v['aer']} | {v['precision']} | {v['recall']} |" for k, v in aligned.items()
+        ]
         parts.append("| alignment | sentences | AER | precision | recall |\n|---|---|---|---|---|\n" + "\n".join(rows))
     commands = [value["command"] for value in sets.values() if "command" in value]
     if commands:
@@ -122,8 +127,9 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
 
 def _limits(config: ModelConfig, metrics: dict[str, Any]) -> str:
     lines = [
-        "It translates single sentences like those it was trained on. On other text (news, long or technical sentences, "
-        "names, other languages) it makes things up, fluently: do not use it where a wrong translation does harm.",
+        "It translates single sentences like those it was trained on. On other text (news, long or technical "
+        "sentences, names, other languages) it makes things up, fluently: do not use it where a wrong "
+        "translation does harm.",
         "It repeats the habits of its data, stereotypes about people in pictures among them.",
     ]
     if config.kind == "plain":

@@ -1,7 +1,7 @@
 """`python -m seq2seq COMMAND`: results on standard output, everything else on standard error.
 
-Exit code 0; 1 when the work failed; 2 for a wrong call or bad input. Only what a command needs is imported, inside it, so
-that `--help` does not wait for torch.
+Exit code 0; 1 when the work failed; 2 for a wrong call or bad input. A command imports what it needs itself, so that
+`--help` does not wait for torch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,18 @@ from typing import Annotated
 
 import typer
 
-from seq2seq.console import CallError, bad_input, check_texts, check_writable, complain, input_lines, note, plain, project_path
+from seq2seq.console import (
+    PROGRAM,
+    CallError,
+    bad_input,
+    check_texts,
+    check_writable,
+    complain,
+    input_lines,
+    note,
+    plain,
+    project_path,
+)
 from seq2seq.options import configs, expand_lists, with_settings
 
 app = typer.Typer(
@@ -26,7 +37,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-PROGRAM = "python -m seq2seq"
 CHUNK = 256
 """Texts that are translated before their results are printed."""
 Checkpoint = Annotated[str, typer.Option(metavar="DIR", help="Folder of a checkpoint, or its id on the Hub.")]
@@ -38,7 +48,7 @@ SHIPPED_LIMIT = 10_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code. With SEQ2SEQ_TRACEBACK set, unforeseen errors show where they arose."""
+    """Runs one command and returns its exit code. SEQ2SEQ_TRACEBACK=1 shows where an unforeseen error arose."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -71,7 +81,9 @@ def commands() -> None:
 
 @app.command()
 def translate(
-    text: Annotated[list[str] | None, typer.Argument(help="What to translate; without it, each line of standard input.")] = None,
+    text: Annotated[
+        list[str] | None, typer.Argument(help="What to translate; without it, each line of standard input.")
+    ] = None,
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     beam: Beam = 1,
     n_best: Annotated[int, typer.Option(help="Hypotheses given for each text, at most as many as --beam.")] = 1,
@@ -79,7 +91,9 @@ def translate(
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with attention and scores.")] = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the attention as a table.")] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one offline page with pictures.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write one offline page with pictures.")
+    ] = None,
 ) -> None:
     """Translate each TEXT, or each line of standard input, in order."""
     for path in (csv, html):
@@ -145,14 +159,15 @@ def evaluate(
         raise CallError("give either --data FILE or --alignment FILE")
     from seq2seq import evaluation
     from seq2seq.data import read_pairs
-    from seq2seq.results import data_name, read_metrics, write_metrics
+    from seq2seq.results import read_metrics, save_score
     from seq2seq.translator import Translator, check_search
 
     folder = project_path(checkpoint)
     with bad_input():
         if save and not Path(folder).is_dir():
             raise CallError(f"--save writes into a checkpoint's folder, and {checkpoint} is none")
-        metrics = read_metrics(Path(folder)) if save else {}
+        if save:
+            read_metrics(Path(folder))  # what cannot be read is reported before the work, not after it
         check_search(beam)
         examples = read_pairs(data) if data else evaluation.read_alignments(alignment)
         check_texts([example.source for example in examples], f"{data or alignment}, pair")
@@ -163,13 +178,12 @@ def evaluate(
         try:
             result = evaluation.evaluate_alignment(translator, examples)
         except evaluation.NoAttentionError:
-            raise CallError(f"{checkpoint} has no attention, so nothing to align by; choose another --checkpoint") from None
+            raise CallError(
+                f"{checkpoint} has no attention, so nothing to align by; choose another --checkpoint"
+            ) from None
     if save:
-        typed = ["--data", str(data)] if data else ["--alignment", str(alignment)]
-        typed += ["--beam", str(beam)] if data and beam > 1 else []
-        command = shlex.join([*PROGRAM.split(), "evaluate", "--checkpoint", checkpoint, *typed])
-        metrics[data_name(data or alignment, beam if data else 1)] = {**result, "command": command}
-        write_metrics(Path(folder), metrics)
+        given = ("--data", str(data)) if data else ("--alignment", str(alignment))
+        save_score(Path(folder), result, checkpoint, given, beam if data else 1)
     if as_json:
         print(json.dumps(result, ensure_ascii=False))
         return
@@ -177,7 +191,8 @@ def evaluate(
         if name != "by_length":
             print(f"{name:20} {value}")
     for row in result.get("by_length", ()):
-        print(f"{row['from']:>3} to {row['to']:>3} words: BLEU {row['bleu']:6.2f}  chrF {row['chrf']:6.2f}  ({row['sentences']} sentences)")
+        words = f"{row['from']:>3} to {row['to']:>3} words"
+        print(f"{words}: BLEU {row['bleu']:6.2f}  chrF {row['chrf']:6.2f}  ({row['sentences']} sentences)")
 
 
 @app.command()
@@ -186,15 +201,19 @@ def train(
     ctx: typer.Context,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the checkpoint.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where the run in --out stopped.")] = False,
-    tokenizer: Annotated[Path | None, typer.Option(metavar="FILE", help="Use this tokenizer.json instead of learning one.")] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Use this tokenizer.json instead of learning one.")
+    ] = None,
     test: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help="Pairs to score the finished model on. May be given several times.")
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Pairs to score the finished model on. May be given several times."),
     ] = None,
     **settings,
 ) -> None:
     """Train a model and leave a checkpoint: weights, tokenizer, metrics and model card."""
     from seq2seq.data import read_pairs
     from seq2seq.decoder import DECODERS
+    from seq2seq.results import after_training
     from seq2seq.training import Run, TrainingError
     from seq2seq.training import train as run_training
 
@@ -203,18 +222,22 @@ def train(
         if model_config.kind not in DECODERS:
             raise CallError(f"unknown --kind {model_config.kind}; choose one of {', '.join(DECODERS)}")
         tests = {path: read_pairs(path) for path in test or ()}
+        for path, pairs in tests.items():
+            check_texts([pair.source for pair in pairs], f"{path}, pair")
     started: list[Run] = []
 
     def on_start(run: Run) -> None:
         started.append(run)
         size = 2 * run.plain_model.parameter_count()
         if size >= SHIPPED_LIMIT and run.accelerator.is_main_process:
-            note(f"warning: the weights will take {size:,} bytes; a checkpoint that ships stays under {SHIPPED_LIMIT:,}")
+            note(
+                f"warning: the weights will take {size:,} bytes; a checkpoint that ships stays under {SHIPPED_LIMIT:,}"
+            )
 
     try:
         run = run_training(model_config, config, out, resume=resume, tokenizer=tokenizer, on_start=on_start)
         if run.accelerator.is_main_process:
-            _after_training(run, tests, ctx.obj)
+            after_training(run, tests, ctx.obj)
     except KeyboardInterrupt:
         saved = int(started[0].log[-1]["step"]) if started and started[0].log else 0
         note(f"stopped; the same command with --resume goes on from step {saved}")
@@ -222,26 +245,6 @@ def train(
     except (ValueError, OSError, TrainingError) as error:
         # Before the first step it was the call; later it is the work that failed.
         raise (typer.TyperException if started else CallError)(plain(error)) from error
-
-
-def _after_training(run, tests: dict[str, list], command: str) -> None:
-    """Scores the saved weights, writes metrics and card, prints the metrics."""
-    from seq2seq.evaluation import evaluate as score
-    from seq2seq.results import data_name, read_metrics, training_record, write_metrics
-    from seq2seq.translator import Translator
-
-    record = training_record(run, command)
-    metrics = read_metrics(run.out)
-    if metrics.get("training", {}).get("best_step") != record["best_step"]:
-        metrics = {}  # they told of other weights
-    metrics["training"] = record
-    translator = Translator.from_checkpoint(run.out)
-    for path, pairs in tests.items():
-        note(f"scoring {path}")
-        again = shlex.join([*PROGRAM.split(), "evaluate", "--checkpoint", str(run.out), "--data", path])
-        metrics[data_name(path)] = {**score(translator, pairs), "command": again}
-    write_metrics(run.out, metrics)
-    print(json.dumps(metrics, indent=2, ensure_ascii=False))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+PROGRAM = "python -m seq2seq"
 LINE = 300
 """Characters of a complaint that are shown: some libraries put pages into their messages."""
 

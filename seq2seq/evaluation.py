@@ -1,4 +1,4 @@
-"""Scores of translations: BLEU and chrF by sacrebleu, over all and by source length; and of attention as an alignment."""
+"""Scores of translations (BLEU and chrF by sacrebleu, over all and by source length) and of attention as alignment."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ def columns(pairs: Sequence[Pair]) -> list[list[str | None]]:
     return [[pair.references[i] if i < len(pair.references) else None for pair in pairs] for i in range(most)]
 
 
-def moses_lower(text: str, tokenizer: MosesTokenizer = MosesTokenizer(lang="fr")) -> str:
+MOSES = MosesTokenizer(lang="fr")
+
+
+def moses_lower(text: str) -> str:
     """Lower-cased and Moses-tokenised, as papers on Multi30k score."""
-    return tokenizer.tokenize(text.lower(), return_str=True, escape=False)
+    return MOSES.tokenize(text.lower(), return_str=True, escape=False)
 
 
 def bleu_lower_tok(outputs: Sequence[str], pairs: Sequence[Pair]) -> float:
@@ -109,7 +112,9 @@ def read_alignments(path: str | Path) -> list[Alignment]:
     for number, row in read_rows(Path(path)):
         cells = [cell.split() for cell in row]
         if len(cells) not in (3, 4) or not cells[0] or not cells[1]:
-            raise DataError(f"{path}, line {number}: expected source tokens, target tokens, sure links and possible links")
+            raise DataError(
+                f"{path}, line {number}: expected source tokens, target tokens, sure links and possible links"
+            )
         source, target, *links = cells
         read = []
         for cell in links:

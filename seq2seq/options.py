@@ -1,4 +1,4 @@
-"""The flags of `train`, made from the config dataclasses: a new setting there is a new flag here once it has its help."""
+"""The flags of `train`, made from the config dataclasses: a new setting there is a flag here once it has its help."""
 
 from __future__ import annotations
 

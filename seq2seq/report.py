@@ -1,4 +1,4 @@
-"""Translations as files for people: CSV for tables, JSON lines for programs, one offline HTML page for everybody else."""
+"""Translations as files: CSV for tables, JSON lines for programs, one offline HTML page for everybody else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ CSV_COLUMNS = (
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet computes what begins so; an apostrophe before it makes it text."""
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1f2933; background: #fff; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1f2933; background: #fff }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 article { border-top: 1px solid #d5dce4; margin-top: 2rem; padding-top: 1rem }
 h2 { font-size: 1.1rem; margin: 0 }
 .translation { font-size: 1.1rem; margin: .2rem 0 1rem }
@@ -45,8 +46,8 @@ def to_json_line(translation: Translation) -> str:
 def to_csv(translations: Iterable[Translation]) -> str:
     """A row for each target word and each source word it could be read from, with the weight.
 
-    A translation without attention has one row a target word, with no source word and no weight. Positions and sentences
-    count from 1. Text cells that a spreadsheet would take for a formula begin with an apostrophe.
+    A translation without attention has one row a target word, with no source word and no weight. Positions and
+    sentences count from 1. Text cells that a spreadsheet would take for a formula begin with an apostrophe.
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
@@ -77,8 +78,8 @@ def to_html(translations: Sequence[Translation], title: str = "Attention Lens") 
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n{script}\n</head>\n'
-        f"<body>\n<h1>{escape(title)}</h1>\n{articles}\n</body>\n</html>\n"
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n'
+        f"{script}\n</head>\n<body>\n<h1>{escape(title)}</h1>\n{articles}\n</body>\n</html>\n"
     )
 
 
@@ -90,9 +91,9 @@ def _article(number: int, translation: Translation) -> str:
     made_by = f"{translation.checkpoint}, beam {translation.beam_size}, log-probability {translation.log_prob:.2f}"
     return (
         f'<article>\n<h2 lang="en">{escape(translation.text)}</h2>\n'
-        f'<p class="translation" lang="fr">{escape(translation.translation)}</p>\n{notes}{_picture(number, translation)}'
-        f"<p>{escape(caption(translation, show_eos=True))}</p>\n{_table(translation)}<p><small>{escape(made_by)}</small></p>\n"
-        "</article>"
+        f'<p class="translation" lang="fr">{escape(translation.translation)}</p>\n{notes}'
+        f"{_picture(number, translation)}<p>{escape(caption(translation, show_eos=True))}</p>\n{_table(translation)}"
+        f"<p><small>{escape(made_by)}</small></p>\n</article>"
     )
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seq2seq.card import model_card
 from seq2seq.config import ModelConfig
+from seq2seq.console import PROGRAM, note
 from seq2seq.model import CONFIG_FILE, write_beside
 
 if TYPE_CHECKING:
+    from seq2seq.data import Pair
     from seq2seq.training import Run
 
 METRICS_FILE, CARD_FILE = "metrics.json", "README.md"
@@ -43,6 +47,19 @@ def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
     write_beside(folder / CARD_FILE, model_card(folder.resolve().name, config, metrics))
 
 
+def evaluate_command(checkpoint: str, given: Sequence[str], beam_size: int = 1) -> str:
+    """What one types to compute a score again."""
+    beam = ("--beam", str(beam_size)) if beam_size > 1 else ()
+    return shlex.join([*PROGRAM.split(), "evaluate", "--checkpoint", checkpoint, *given, *beam])
+
+
+def save_score(folder: Path, result: dict[str, Any], checkpoint: str, given: Sequence[str], beam_size: int) -> None:
+    """Puts one result of `evaluate` into the metrics; `given` is its flag and file, such as --data FILE."""
+    command = evaluate_command(checkpoint, given, beam_size)
+    metrics = read_metrics(folder) | {data_name(given[1], beam_size): {**result, "command": command}}
+    write_metrics(folder, metrics)
+
+
 def training_record(run: Run, command: str) -> dict[str, Any]:
     """How the weights came about. `tokens_per_second` leaves validation out, `seconds` does not."""
     import torch
@@ -69,3 +86,22 @@ def training_record(run: Run, command: str) -> dict[str, Any]:
         "devices": run.accelerator.num_processes,
         "torch": torch.__version__,
     }
+
+
+def after_training(run: Run, tests: dict[str, list[Pair]], command: str) -> None:
+    """Scores the saved weights, writes metrics and card, prints the metrics."""
+    from seq2seq.evaluation import evaluate
+    from seq2seq.translator import Translator
+
+    record = training_record(run, command)
+    metrics = read_metrics(run.out)
+    if metrics.get("training", {}).get("best_step") != record["best_step"]:
+        metrics = {}  # they told of other weights
+    metrics["training"] = record
+    translator = Translator.from_checkpoint(run.out)
+    for path, pairs in tests.items():
+        note(f"scoring {path}")
+        command = evaluate_command(str(run.out), ("--data", path))
+        metrics[data_name(path)] = {**evaluate(translator, pairs), "command": command}
+    write_metrics(run.out, metrics)
+    print(json.dumps(metrics, indent=2, ensure_ascii=False))

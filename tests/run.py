@@ -59,12 +59,13 @@ def find_chromium() -> str | None:
     found = on_path()
     if found:
         return found
-    if starts("") or run(sys.executable, "-m", "playwright", "install", "chromium") and starts(""):
+    if starts("") or (run(sys.executable, "-m", "playwright", "install", "chromium") and starts("")):
         return ""
-    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
-        if run("apt-get", "update") and run("apt-get", "install", "-y", "chromium"):
-            return on_path()
-    return None
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if not (is_root and shutil.which("apt-get")):
+        return None
+    installed = run("apt-get", "update") and run("apt-get", "install", "-y", "chromium")
+    return on_path() if installed else None
 
 
 def main() -> int:

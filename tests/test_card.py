@@ -1,0 +1,91 @@
+"""The model card tells what metrics.json holds and nothing else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from seq2seq.card import DECODERS as DESCRIPTIONS
+from seq2seq.card import model_card
+from seq2seq.config import ModelConfig
+from seq2seq.decoder import DECODERS
+from seq2seq.results import data_name, read_metrics, write_metrics
+
+TRAINING = {
+    "command": "python -m seq2seq train --data data/multi30k.train.tsv.gz data/tatoeba.train.tsv.gz --out here",
+    "data": ["multi30k.train.tsv.gz", "tatoeba.train.tsv.gz"],
+    "valid": ["multi30k.val.tsv.gz"],
+    "seconds": 3456.7,
+    "steps": 7654,
+    "tokens": 98765432,
+    "tokens_per_second": 4321.0,
+    "best_valid_bleu": 45.67,
+    "best_step": 6543,
+    "seed": 17,
+    "parameters": 3987654,
+    "device": "cpu, 2 threads",
+    "torch": "2.13.0",
+}
+SCORED = {
+    "bleu": 51.23,
+    "bleu_lower_tok": 52.34,
+    "chrf": 67.89,
+    "sentences": 1000,
+    "command": "python -m seq2seq evaluate",
+}
+ALIGNED = {"aer": 0.345, "precision": 0.678, "recall": 0.789, "sentences": 224}
+
+
+def test_front_matter_is_yaml_that_the_hub_reads():
+    card = model_card("x", ModelConfig(), {"training": TRAINING, "multi30k.test_2016_flickr": SCORED})
+    front = yaml.safe_load(card.split("---")[1])
+    assert front["language"] == ["en", "fr"] and front["license"] == "other"
+    assert front["datasets"] == ["multi30k", "tatoeba"] and "attention" in front["tags"]
+    assert "license" not in yaml.safe_load(model_card("x", ModelConfig(), {}).split("---")[1])
+
+
+def test_sources_are_named_with_their_terms():
+    card = model_card("x", ModelConfig(), {"training": TRAINING})
+    for part in ("non-commercial", "tatoeba.org", "manythings.org/anki", "CC BY 2.0 FR", "Multi30k"):
+        assert part in card
+    assert "Tatoeba" not in model_card("x", ModelConfig(), {"training": {**TRAINING, "data": ["mine.tsv"]}})
+
+
+def test_every_score_stands_with_its_command():
+    metrics = {"training": TRAINING, "multi30k.test_2016_flickr": SCORED, "hansards.dev": ALIGNED}
+    card = model_card("x", ModelConfig(), metrics)
+    for value in ("51.23", "52.34", "67.89", "0.345", "0.678", "0.789", "7,654", "98,765,432", "3,987,654", "45.67"):
+        assert value in card
+    assert TRAINING["command"] in card and SCORED["command"] in card
+
+
+def test_no_number_without_a_measurement():
+    body = model_card("x", ModelConfig(vocab_size=11, embedding_size=22, hidden_size=44, attention_size=55), {})
+    years = {"2014", "2015"}  # of the papers
+    widths = {"16", "32"}  # float16, float32
+    assert set(re.findall(r"\d+", body)) <= {"11", "22", "44", "55", "2"} | years | widths
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_every_kind_is_described(kind):
+    assert DESCRIPTIONS[kind] in model_card("x", ModelConfig(kind=kind), {})
+
+
+def test_data_names():
+    assert data_name("data/multi30k.test_2016_flickr.tsv.gz") == "multi30k.test_2016_flickr"
+    assert data_name("mine.csv", 5) == "mine.beam5"
+
+
+def test_metrics_and_card_are_written_together(tmp_path, kind):
+    folder = tmp_path / "en-fr"
+    folder.mkdir()
+    (folder / "config.json").write_text(f'{{"kind": "{kind}"}}', encoding="utf-8")
+    assert read_metrics(folder) == {}
+    write_metrics(folder, {"mine": SCORED})
+    assert read_metrics(folder) == {"mine": SCORED}
+    assert "# en-fr\n" in (folder / "README.md").read_text(encoding="utf-8")
+    (folder / "metrics.json").write_text("[1", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"metrics\.json"):
+        read_metrics(folder)

@@ -1,0 +1,355 @@
+"""The command line as its callers see it: results, exit codes, and one line on standard error for what went wrong."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seq2seq import cli
+from seq2seq.config import ModelConfig, TrainConfig
+from seq2seq.console import project_path
+from seq2seq.decoder import DECODERS
+from seq2seq.options import HELP, expand_lists
+from seq2seq.translation import OWN_FIELDS
+from seq2seq.translator import Translator
+from tests.conftest import ENGLISH, FRENCH, tiny_model
+
+ROOT = Path(__file__).resolve().parent.parent
+KEYS = (
+    "text translation source_words target_words source_pieces target_pieces attention attention_pieces log_prob "
+    "token_log_probs candidates checkpoint beam_size seconds warnings"
+).split()
+"""Of one line of `translate --json`."""
+SCORES = "bleu bleu_lower_tok chrf sentences by_length seconds tokens_per_second signature".split()
+"""Of `evaluate --json`."""
+TINY = "--vocab-size 120 --embedding-size 8 --hidden-size 8 --attention-size 4 --validate-every 2 --max-steps 4".split()
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tokenizer, tmp_path_factory) -> Path:
+    """A folder with an untrained checkpoint of each kind."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for kind in DECODERS:
+        tiny_model(kind, len(tokenizer)).save_pretrained(folder / kind)
+        (folder / kind / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "pairs.tsv"
+    path.write_text("".join(f"{en}\t{fr}\n" for en, fr in zip(ENGLISH, FRENCH)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """Runs a command in this process -> exit code, standard output, standard error."""
+
+    def run(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        code = cli.main([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def process(*arguments: str, **options) -> subprocess.Popen:
+    command = [sys.executable, "-m", "seq2seq", *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+
+def assert_refused(result: tuple[int, str, str], *parts: str) -> None:
+    code, out, err = result
+    assert code == 2 and out == ""
+    assert err.startswith("error: ") and err.count("\n") == 1 and "Traceback" not in err
+    for part in parts:
+        assert part in err
+
+
+# -- every command ----------------------------------------------------------------------------------------------------
+
+
+def test_help_does_not_wait_for_torch():
+    program = (
+        "import sys; from seq2seq.cli import main; code = main(['train', '--help']); sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "--batch-tokens" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ([], "Missing command"),
+        (["translat"], "translat"),
+        (["translate", "--bogus"], "--bogus"),
+        (["translate", "--beam", "many", "x"], "--beam"),
+        (["translate", "--beam", "0", "x"], "beam"),
+        (["translate", "--n-best", "3", "x"], "n_best"),
+        (["translate", "--n-best", "3", "--beam", "3", "--target", "y", "x"], "--target"),
+        (["translate", "--target", " ", "x"], "--target"),
+        (["translate", "--checkpoint", "nowhere/at/all", "x"], "nowhere/at/all"),
+        (["translate", "--device", "abacus", "x"], "abacus"),
+        (["evaluate"], "--alignment"),
+        (["evaluate", "--data", "a", "--alignment", "b"], "--alignment"),
+        (["evaluate", "--data", "missing.tsv"], "missing.tsv"),
+        (["train", "--data", "a", "--valid", "b"], "--out"),
+        (["train", "--data", "missing.tsv", "--valid", "b", "--out", "c"], "missing.tsv"),
+        (["train", "--data", "a", "--valid", "b", "--out", "c", "--kind", "transformer"], "additive"),
+        (["train", "--data", "a", "--valid", "b", "--out", "c", "--dropout", "2"], "dropout"),
+        (["train", "--data", "a", "--valid", "b", "--out", "c", "--max-steps", "0"], "max_steps"),
+        (["bench", "--device", "abacus"], "abacus"),
+    ],
+)
+def test_wrong_calls_are_one_line_and_exit_2(call, checkpoints, tmp_path, monkeypatch, arguments, part):
+    monkeypatch.chdir(tmp_path)
+    if arguments[:1] == ["translate"] and "--checkpoint" not in arguments:
+        arguments = [*arguments, "--checkpoint", str(checkpoints / "additive")]
+    assert_refused(call(*arguments), part)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unforeseen_error_is_one_line_and_exit_1(call, checkpoints, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("out of\nmemory")
+
+    monkeypatch.setattr(Translator, "translate", fail)
+    code, out, err = call("translate", "--checkpoint", checkpoints / "plain", "A dog.")
+    assert (code, out, err) == (1, "", "error: RuntimeError: out of memory\n")
+
+
+def test_a_reader_that_goes_away_is_no_error(checkpoints):
+    lines = ("The dog sleeps under the old tree.\n" * 600).encode()
+    running = process("translate", "--json", "--checkpoint", checkpoints / "additive", stdin=subprocess.PIPE)
+    running.stdin.write(lines)
+    running.stdin.close()
+    assert json.loads(running.stdout.readline())["source_words"][1] == "dog"
+    running.stdout.close()
+    assert running.wait(60) == 1
+    assert running.stderr.read() == b""
+
+
+# -- translate --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_json_has_the_promised_fields(call, checkpoints, kind):
+    code, out, err = call("translate", "--json", "--checkpoint", checkpoints / kind, ENGLISH[0], ENGLISH[1])
+    assert code == 0 and all(line.startswith("warning: ") for line in err.splitlines())
+    made = [json.loads(line) for line in out.splitlines()]
+    assert [one["text"] for one in made] == list(ENGLISH[:2])
+    for one in made:
+        assert list(one) == KEYS
+        assert one["checkpoint"] == kind and one["beam_size"] == 1
+        assert one["source_words"][-1] == "<eos>"
+        assert one["log_prob"] == pytest.approx(sum(one["token_log_probs"]), abs=1e-4)
+        assert len(one["candidates"]) == len(one["target_pieces"]) == len(one["token_log_probs"])
+        if kind == "plain":
+            assert one["attention"] is None and one["attention_pieces"] is None
+            continue
+        assert np.shape(one["attention"]) == (len(one["target_words"]), len(one["source_words"]))
+        assert np.shape(one["attention_pieces"]) == (len(one["target_pieces"]), len(one["source_pieces"]))
+        np.testing.assert_allclose(np.sum(one["attention"], 1), 1, atol=1e-3)
+
+
+def test_n_best_stands_under_alternatives(call, checkpoints):
+    arguments = ("--checkpoint", checkpoints / "additive", "--beam", "4", "--n-best", "3", ENGLISH[0])
+    [best] = map(json.loads, call("translate", "--json", *arguments)[1].splitlines())
+    assert list(best) == [*KEYS, "alternatives"] and best["beam_size"] == 4
+    assert [list(other) for other in best["alternatives"]] == [list(OWN_FIELDS)] * 2
+    rows = [line.split("\t") for line in call("translate", *arguments)[1].splitlines()]
+    assert [row[2] for row in rows] == [best["translation"], *(other["translation"] for other in best["alternatives"])]
+    assert float(rows[0][1]) == pytest.approx(best["log_prob"], abs=1e-4)
+
+
+def test_lines_of_standard_input_in_order(call, checkpoints):
+    stdin = "\r\n".join([*ENGLISH, "", ""]).encode()
+    code, out, _ = call("translate", "--checkpoint", checkpoints / "additive", stdin=stdin)
+    whole = Translator.from_checkpoint(checkpoints / "additive", "cpu").translate(list(ENGLISH))
+    assert code == 0
+    assert out.splitlines() == [translation.translation for translation in whole]
+
+
+@pytest.mark.parametrize(
+    ("stdin", "parts"),
+    [
+        (b"A dog.\n\nA cat.\n", ["line 2", "no text"]),
+        (b"A dog.\n" + b"a " * 600 + b"\n", ["line 2", "1,000"]),
+        (b"A dog.\nUn \xe9t\xe9.\n", ["line 2", "UTF-8"]),
+        (b"", ["nothing to translate"]),
+        (b"\n\n", ["nothing to translate"]),
+    ],
+)
+def test_bad_lines_are_named_before_anything_is_translated(call, checkpoints, stdin, parts):
+    assert_refused(call("translate", "--checkpoint", checkpoints / "additive", stdin=stdin), *parts)
+
+
+def test_a_bad_text_is_named(call, checkpoints):
+    assert_refused(call("translate", "--checkpoint", checkpoints / "additive", "A dog.", " "), "text 2")
+
+
+def test_target_is_scored_and_aligned(call, checkpoints):
+    arguments = ("--checkpoint", checkpoints / "additive", "--target", FRENCH[1], ENGLISH[1])
+    [one] = map(json.loads, call("translate", "--json", *arguments)[1].splitlines())
+    wanted = Translator.from_checkpoint(checkpoints / "additive", "cpu").translate(ENGLISH[1], target=FRENCH[1])
+    assert one["translation"] == FRENCH[1]
+    assert one["log_prob"] == pytest.approx(wanted.log_prob, abs=1e-4)
+    assert call("translate", *arguments)[1] == f"1\t{wanted.log_prob:.4f}\t{FRENCH[1]}\n"
+
+
+def test_files_are_written_whole(call, checkpoints, tmp_path):
+    table, page = tmp_path / "a.csv", tmp_path / "a.html"
+    code, out, _ = call(
+        "translate", "--checkpoint", checkpoints / "additive", "--csv", table, "--html", page, *ENGLISH[:2]
+    )
+    assert code == 0 and len(out.splitlines()) == 2
+    assert table.read_text(encoding="utf-8").startswith("sentence,")
+    assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.html"]
+
+
+def test_a_missing_target_folder_is_reported_before_the_work(call, tmp_path):
+    refused = call("translate", "--csv", tmp_path / "no" / "a.csv", "--checkpoint", "nowhere/at/all", "A dog.")
+    assert_refused(refused, "there is no folder")
+    assert_refused(call("translate", "--html", tmp_path, "--checkpoint", "nowhere/at/all", "A dog."), "it is a folder")
+
+
+def test_checkpoints_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Path(project_path("seq2seq")) == ROOT / "seq2seq"
+    (tmp_path / "seq2seq").mkdir()
+    assert project_path("seq2seq") == "seq2seq"
+    assert project_path("somebody/on-the-hub") == "somebody/on-the-hub"
+
+
+# -- evaluate ---------------------------------------------------------------------------------------------------------
+
+
+def test_evaluate_prints_and_saves_the_scores(call, checkpoints, pairs):
+    folder = checkpoints / "plain"
+    code, out, _ = call("evaluate", "--checkpoint", folder, "--data", pairs, "--json", "--save")
+    result = json.loads(out)
+    assert code == 0 and list(result) == SCORES
+    assert result["sentences"] == len(ENGLISH)
+    assert all(list(row) == ["from", "to", "sentences", "bleu", "chrf"] for row in result["by_length"])
+    saved = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["pairs"]
+    assert {key: saved[key] for key in SCORES} == result
+    assert saved["command"] == f"python -m seq2seq evaluate --checkpoint {folder} --data {pairs}"
+    assert saved["command"] in (folder / "README.md").read_text(encoding="utf-8")
+    code, out, _ = call("evaluate", "--checkpoint", folder, "--data", pairs, "--beam", "2", "--save")
+    assert code == 0 and "bleu_lower_tok" in out
+    assert set(json.loads((folder / "metrics.json").read_text(encoding="utf-8"))) == {"pairs", "pairs.beam2"}
+
+
+def test_evaluate_alignment(call, checkpoints, tmp_path):
+    path = tmp_path / "gold.tsv"
+    path.write_text("The dog sleeps .\tLe chien dort .\t0-0 1-1 2-2\t3-3\n", encoding="utf-8")
+    code, out, _ = call("evaluate", "--checkpoint", checkpoints / "additive", "--alignment", path, "--json")
+    assert code == 0 and list(json.loads(out)) == ["aer", "precision", "recall", "sentences"]
+    assert_refused(call("evaluate", "--checkpoint", checkpoints / "plain", "--alignment", path), "no attention")
+    path.write_text("The dog\tLe chien\t0-0 1-2\t\n", encoding="utf-8")
+    assert_refused(call("evaluate", "--checkpoint", checkpoints / "additive", "--alignment", path), "line 1")
+
+
+def test_evaluate_names_the_pair_that_is_too_long(call, checkpoints, tmp_path):
+    path = tmp_path / "long.tsv"
+    path.write_text("A dog.\tUn chien.\n" + "a " * 600 + "\tun\n", encoding="utf-8")
+    assert_refused(call("evaluate", "--checkpoint", checkpoints / "additive", "--data", path), "pair 2", "1,000")
+
+
+# -- train ------------------------------------------------------------------------------------------------------------
+
+
+def test_every_setting_is_a_flag_with_the_same_default():
+    flags = inspect.signature(cli.train).parameters
+    for field in (*fields(ModelConfig), *fields(TrainConfig)):
+        default = flags[field.name].default
+        if field.default is MISSING:
+            assert default is inspect.Parameter.empty
+        else:
+            assert default == (list(field.default) if isinstance(field.default, tuple) else field.default)
+    assert set(HELP) == {field.name for field in (*fields(ModelConfig), *fields(TrainConfig))}
+    assert all(kind in HELP["kind"] for kind in DECODERS)
+
+
+def test_a_list_flag_takes_values_in_a_row():
+    assert expand_lists("train --data a b --seed 3 --repeat 4 1 --resume".split()) == (
+        "train --data a --data b --seed 3 --repeat 4 --repeat 1 --resume".split()
+    )
+    assert expand_lists("translate a b --beam 2".split()) == "translate a b --beam 2".split()
+
+
+def test_train_leaves_a_checkpoint_with_its_metrics(call, pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "SHIPPED_LIMIT", 1000)
+    monkeypatch.chdir(tmp_path)
+    arguments = [
+        "train",
+        "--data",
+        str(pairs),
+        str(pairs),
+        "--repeat",
+        "2",
+        "1",
+        "--valid",
+        str(pairs),
+        "--out",
+        "made",
+    ]
+    arguments += [*TINY, "--test", str(pairs)]
+    code, out, err = call(*arguments)
+    assert code == 0, err
+    assert "warning: the weights will take" in err
+    metrics = json.loads(out)
+    made = tmp_path / "made"
+    assert metrics == json.loads((made / "metrics.json").read_text(encoding="utf-8"))
+    training = metrics["training"]
+    assert training["command"] == "python -m seq2seq " + " ".join(arguments)
+    assert training["data"] == ["pairs.tsv"] * 2 and training["steps"] == 4 and training["tokens"] > 0
+    assert {
+        "seconds",
+        "tokens_per_second",
+        "best_valid_bleu",
+        "best_step",
+        "seed",
+        "parameters",
+        "device",
+        "torch",
+    } <= set(training)
+    assert set(SCORES) <= set(metrics["pairs"])
+    names = {"config.json", "model.safetensors", "tokenizer.json", "metrics.json", "README.md", "training"}
+    assert {path.name for path in made.iterdir()} == names
+    assert call("translate", "--checkpoint", "made", "A dog.")[0] == 0
+
+    assert_refused(call(*arguments), "--resume")
+    assert_refused(call(*arguments, "--resume", "--seed", "2"), "seed")
+    code, out, err = call(*arguments, "--max-steps", "6", "--resume")
+    assert code == 0, err
+    assert json.loads(out)["training"]["steps"] == 6
+
+
+def test_an_interrupted_training_says_how_to_go_on(pairs, tmp_path):
+    out = tmp_path / "made"
+    tiny = [*TINY[:-1], "100000"]
+    running = process("train", "--data", pairs, "--valid", pairs, "--out", out, *tiny, "--patience", "100000")
+    log = out / "training" / "state.safetensors"
+    deadline = time.monotonic() + 90
+    while not log.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    output, errors = running.communicate(timeout=60)
+    assert running.returncode == 130 and output == b""
+    assert "--resume goes on from step" in errors.decode().splitlines()[-1]
+    assert b"Traceback" not in errors

@@ -1,0 +1,60 @@
+"""The alignment error rate: its definition, and the way from our words to the tokens of people who aligned by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seq2seq.data import DataError
+from seq2seq.evaluation import alignment_scores, read_alignments, shared_characters, strongest_links
+
+
+def links(text: str) -> frozenset[tuple[int, int]]:
+    return frozenset((int(a), int(b)) for a, b in (pair.split("-") for pair in text.split()))
+
+
+def test_scores_follow_their_definition():
+    # A = 4 links, S = 3, P = S and 1 more. A and S = 2, A and P = 3.
+    scores = alignment_scores([links("0-0 1-1 2-2 3-0")], [links("0-0 1-1 2-3")], [links("2-2")])
+    assert scores == {"aer": pytest.approx(1 - (2 + 3) / (4 + 3)), "precision": 3 / 4, "recall": pytest.approx(2 / 3)}
+
+
+def test_a_possible_link_is_neither_needed_nor_wrong():
+    sure, possible = [links("0-0 1-1")], [links("2-2")]
+    for found in (links("0-0 1-1"), links("0-0 1-1 2-2")):
+        assert alignment_scores([found], sure, possible) == {"aer": 0, "precision": 1, "recall": 1}
+    assert alignment_scores([links("5-5")], sure, possible) == {"aer": 1, "precision": 0, "recall": 0}
+
+
+def test_sentences_count_by_their_links():
+    one = alignment_scores([links("0-0"), links("0-0 1-0 2-0")], [links("0-0"), links("0-0")], [links(""), links("")])
+    assert one == {"aer": pytest.approx(1 - 4 / 6), "precision": 0.5, "recall": 1}
+
+
+def test_characters_are_shared_whatever_the_spaces():
+    shared = shared_characters(["don't", "eat", "it", "."], ["do", "n't", "eatit", "."])
+    assert shared.tolist() == [[2, 3, 0, 0], [0, 0, 3, 0], [0, 0, 2, 0], [0, 0, 0, 1]]
+
+
+def test_links_on_other_tokens():
+    # "l'herbe" is two words of ours and one token there; "lawn-grass" is one word of ours and three tokens there.
+    attention = np.array([[0.9, 0.1], [0.2, 0.8], [0.1, 0.9]])
+    found = strongest_links(
+        attention, ["The", "lawn-grass"], ["L'", "herbe", "!"], ["The", "lawn", "-", "grass"], ["L'herbe", "!"]
+    )
+    # token 0: The = (2 * 0.9 + 5 * 0.2) = 2.8; lawn-grass = 2 * 0.1 + 5 * 0.8 = 4.2, of which "grass" has a half: 2.1
+    assert found == links("0-0 3-1")
+
+
+def test_reading_names_the_line(tmp_path):
+    path = tmp_path / "gold.tsv"
+    path.write_text("a b\tc\t0-0\t1-0\nd\te\t0-0\n", encoding="utf-8")
+    first, second = read_alignments(path)
+    assert (first.source_tokens, first.target_tokens, first.sure, first.possible) == (
+        ("a", "b"), ("c",), links("0-0"), links("1-0"),
+    )  # fmt: skip
+    assert second.possible == frozenset()
+    for line, part in (("a\tb\tx-0", "not two numbers"), ("a\tb\t1-0", "not there"), ("a\tb", "expected")):
+        path.write_text(f"a\tb\t0-0\t\n{line}\n", encoding="utf-8")
+        with pytest.raises(DataError, match=f"line 2.*{part}"):
+            read_alignments(path)
