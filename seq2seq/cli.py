@@ -28,6 +28,7 @@ from seq2seq.console import (
     note,
     plain,
     project_path,
+    write_files,
 )
 from seq2seq.options import configs, expand_lists, with_settings
 
@@ -126,17 +127,7 @@ def translate(
                 print(translation.translation)
         sys.stdout.flush()
         kept += made if csv or html else ()
-    _write_files({csv: to_csv, html: to_html}, kept)
-
-
-def _write_files(writers: dict, translations: list) -> None:
-    from seq2seq.model import write_beside
-
-    for path, write in writers.items():
-        if path:
-            with bad_input():
-                write_beside(path, write(translations))
-            note(f"wrote {path}")
+    write_files({csv: to_csv, html: to_html}, kept)
 
 
 @app.command()
@@ -159,7 +150,7 @@ def evaluate(
         raise CallError("give either --data FILE or --alignment FILE")
     from seq2seq import evaluation
     from seq2seq.data import read_pairs
-    from seq2seq.results import read_metrics, save_score
+    from seq2seq.results import read_metrics, save_score, score_table
     from seq2seq.translator import Translator, check_search
 
     folder = project_path(checkpoint)
@@ -184,15 +175,7 @@ def evaluate(
     if save:
         given = ("--data", str(data)) if data else ("--alignment", str(alignment))
         save_score(Path(folder), result, checkpoint, given, beam if data else 1)
-    if as_json:
-        print(json.dumps(result, ensure_ascii=False))
-        return
-    for name, value in result.items():
-        if name != "by_length":
-            print(f"{name:20} {value}")
-    for row in result.get("by_length", ()):
-        words = f"{row['from']:>3} to {row['to']:>3} words"
-        print(f"{words}: BLEU {row['bleu']:6.2f}  chrF {row['chrf']:6.2f}  ({row['sentences']} sentences)")
+    print(json.dumps(result, ensure_ascii=False) if as_json else score_table(result))
 
 
 @app.command()
@@ -239,8 +222,8 @@ def train(
         if run.accelerator.is_main_process:
             after_training(run, tests, ctx.obj)
     except KeyboardInterrupt:
-        saved = int(started[0].log[-1]["step"]) if started and started[0].log else 0
-        note(f"stopped; the same command with --resume goes on from step {saved}")
+        saved = f"step {int(started[0].log[-1]['step'])}" if started and started[0].log else "where it began"
+        note(f"stopped; the same command with --resume goes on from {saved}")
         raise typer.Exit(130) from None
     except (ValueError, OSError, TrainingError) as error:
         # Before the first step it was the call; later it is the work that failed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import typer
@@ -94,3 +94,14 @@ def check_texts(texts: Sequence[str], name: str) -> None:
             clean(text)
         except TextError as error:
             raise CallError(f"{name} {number}: {error}") from None
+
+
+def write_files(writers: dict[Path | None, Callable[[list], str]], results: list) -> None:
+    """Writes what each function makes of the results to its file, if one was asked for."""
+    from seq2seq.model import write_beside
+
+    for path, write in writers.items():
+        if path:
+            with bad_input():
+                write_beside(path, write(results))
+            note(f"wrote {path}")

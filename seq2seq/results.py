@@ -60,6 +60,15 @@ def save_score(folder: Path, result: dict[str, Any], checkpoint: str, given: Seq
     write_metrics(folder, metrics)
 
 
+def score_table(result: dict[str, Any]) -> str:
+    """The object of `evaluate --json` for people."""
+    lines = [f"{name:20} {value}" for name, value in result.items() if name != "by_length"]
+    for row in result.get("by_length", ()):
+        words = f"{row['from']:>3} to {row['to']:>3} words"
+        lines.append(f"{words}: BLEU {row['bleu']:6.2f}  chrF {row['chrf']:6.2f}  ({row['sentences']} sentences)")
+    return "\n".join(lines)
+
+
 def training_record(run: Run, command: str) -> dict[str, Any]:
     """How the weights came about. `tokens_per_second` leaves validation out, `seconds` does not."""
     import torch
