@@ -31,6 +31,7 @@ THEMES: dict[str, dict[str, Any]] = {
         "scale": [[0, "#161d26"], [0.25, "#1d3f60"], [0.5, "#2b6ca3"], [0.75, "#5ba3dc"], [1, "#d3ebff"]],
     },
 }
+FONT = "system-ui, sans-serif"
 EOS = "<eos>"
 NUMBERS_UP_TO = 12
 """Cells carry numbers in pictures of at most so many rows and columns."""
@@ -74,73 +75,85 @@ def percent(weight: float) -> str:
 def heatmap(
     translation: Translation, *, pieces: bool = False, show_eos: bool = True, dark: bool = False
 ) -> go.Figure:
-    """The attention of a translation.
+    """The attention of a translation as a Plotly figure.
 
     pieces: draw pieces as the model saw them, instead of words (source pieces summed, target pieces averaged).
     show_eos: with the row in which the model decided to stop. dark: for a dark page.
     A model without attention gets a sentence that says so, never a map.
     """
+    return go.Figure(heatmap_spec(translation, pieces=pieces, show_eos=show_eos, dark=dark))
+
+
+def heatmap_spec(
+    translation: Translation, *, pieces: bool = False, show_eos: bool = True, dark: bool = False
+) -> dict[str, Any]:
+    """The same figure as plain values, {"data", "layout"}: a stream of them costs no validation."""
     theme = THEMES["dark" if dark else "light"]
     shown = grid(translation, pieces=pieces, show_eos=show_eos)
+    # An empty template: Plotly's own would bring its colours, and 7 kB.
+    base = {"template": {}, "paper_bgcolor": theme["paper"], "font": {"color": theme["text"], "size": 13, "family": FONT}}
     if shown.weights is None:
-        return _sentence(no_attention(translation), theme)
+        return {"data": [], "layout": base | _sentence(no_attention(translation), theme)}
     T, S = len(shown.rows), len(shown.columns)
     weights = np.clip(shown.weights.astype(float), 0, 1).round(4)
-    figure = go.Figure(
-        go.Heatmap(
-            z=weights.tolist(),
-            zmin=0,
-            zmax=1,
-            colorscale=theme["scale"],
-            xgap=1,
-            ygap=1,
-            text=[[f"{100 * w:.0f}" if w >= 0.01 else "" for w in row] for row in weights],
-            texttemplate="%{text}" if max(T, S) <= NUMBERS_UP_TO else "",
-            textfont={"size": 11},
-            hovertemplate="To write “%{y}”, the model put %{z:.0%} of its attention on “%{x}”.<extra></extra>",
-            colorbar={
-                "title": {"text": "weight", "side": "right"},
-                "tickformat": ".0%",
-                "thickness": 10,
-                "outlinewidth": 0,
-                "tickvals": [0, 0.5, 1],
-            },
-        )
-    )
-    # Integer axes with their own tick text: words as categories would merge when they repeat.
-    axis = {"showgrid": False, "zeroline": False, "tickmode": "array", "fixedrange": True, "ticks": "", "ticklabelstandoff": 6}
-    figure.update_layout(
-        template=go.layout.Template(),
-        width=LEFT + S * CELL + 90,
-        height=TOP + T * CELL + PADDING,
-        margin={"l": LEFT, "r": 70, "t": TOP, "b": PADDING},
-        paper_bgcolor=theme["paper"],
-        plot_bgcolor=theme["grid"],
-        font={"color": theme["text"], "size": 13, "family": "system-ui, sans-serif"},
-        hoverlabel={"font": {"size": 14}},
-        xaxis=axis
-        | {
-            "side": "top",
-            "range": [-0.5, S - 0.5],
-            "tickvals": list(range(S)),
-            "ticktext": [label(w) for w in shown.columns],
-            "tickangle": -45,
+    trace = {
+        "type": "heatmap",
+        "z": weights.tolist(),
+        "zmin": 0,
+        "zmax": 1,
+        "colorscale": theme["scale"],
+        "xgap": 1,
+        "ygap": 1,
+        "text": [[f"{100 * w:.0f}" if w >= 0.01 else "" for w in row] for row in weights.tolist()],
+        "texttemplate": "%{text}" if max(T, S) <= NUMBERS_UP_TO else "",
+        "textfont": {"size": 11},
+        "hovertemplate": "To write “%{y}”, the model put %{z:.0%} of its attention on “%{x}”.<extra></extra>",
+        "colorbar": {
+            "title": {"text": "weight", "side": "right"},
+            "tickformat": ".0%",
+            "thickness": 10,
+            "outlinewidth": 0,
+            "tickvals": [0, 0.5, 1],
         },
-        yaxis=axis
-        | {"range": [T - 0.5, -0.5], "tickvals": list(range(T)), "ticktext": [label(w) for w in shown.rows]},
-    )
-    return figure
+    }
+    layout = base | {
+        "width": LEFT + S * CELL + 90,
+        "height": TOP + T * CELL + PADDING,
+        "margin": {"l": LEFT, "r": 70, "t": TOP, "b": PADDING},
+        "plot_bgcolor": theme["grid"],
+        "hoverlabel": {"font": {"size": 14}},
+        "xaxis": _axis(shown.columns) | {"side": "top", "range": [-0.5, S - 0.5], "tickangle": -45},
+        "yaxis": _axis(shown.rows) | {"range": [T - 0.5, -0.5]},
+    }
+    return {"data": [trace], "layout": layout}
 
 
-def _sentence(text: str, theme: dict[str, Any]) -> go.Figure:
-    figure = go.Figure()
-    figure.add_annotation(text=escape(text, quote=False), showarrow=False, font={"size": 15, "color": theme["text"]})
+def _axis(words: Sequence[str]) -> dict[str, Any]:
+    """An integer axis with its own tick text: words as categories would merge when they repeat."""
+    return {
+        "tickmode": "array",
+        "tickvals": list(range(len(words))),
+        "ticktext": [label(word) for word in words],
+        "ticks": "",
+        "ticklabelstandoff": 6,
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+    }
+
+
+def _sentence(text: str, theme: dict[str, Any]) -> dict[str, Any]:
+    """The layout of a figure that only says something."""
+    note = {"text": escape(text, quote=False), "showarrow": False, "font": {"size": 15}, "xref": "paper", "yref": "paper"}
     hidden = {"visible": False}
-    figure.update_layout(
-        template=go.layout.Template(), height=140, xaxis=hidden, yaxis=hidden, paper_bgcolor=theme["paper"]
-    )
-    figure.update_layout(plot_bgcolor=theme["paper"], margin={"l": 10, "r": 10, "t": 10, "b": 10})
-    return figure
+    return {
+        "annotations": [note | {"x": 0.5, "y": 0.5}],
+        "height": 140,
+        "xaxis": hidden,
+        "yaxis": hidden,
+        "plot_bgcolor": theme["paper"],
+        "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+    }
 
 
 def no_attention(translation: Translation) -> str:

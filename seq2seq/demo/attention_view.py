@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 import plotly
 
-from seq2seq.figures import THEMES, caption, grid, heatmap, no_attention
+from seq2seq.figures import THEMES, caption, grid, heatmap_spec, no_attention
 from seq2seq.translation import Translation
 
 HERE = Path(__file__).parent
@@ -51,7 +51,7 @@ def view(
 ) -> dict[str, Any]:
     """Everything the browser draws of one translation; `growing` while further words are to come."""
     shown = grid(translation, pieces=pieces, show_eos=show_eos)
-    figure = None if shown.weights is None else heatmap(translation, pieces=pieces, show_eos=show_eos).to_plotly_json()
+    figure = None if shown.weights is None else heatmap_spec(translation, pieces=pieces, show_eos=show_eos)
     unknown = set(translation.unknown_words)
     if pieces:
         unknown = {i for i, word in enumerate(translation.source_word_of) if word in unknown}
