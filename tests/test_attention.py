@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_config
+from tests.conftest import tiny_config
 from torch import Tensor
 
 from seq2seq.attention import ATTENTIONS, AdditiveAttention, Attention

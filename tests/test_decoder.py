@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_model
-from test_encoder import gru
+from tests.conftest import tiny_model
+from tests.test_encoder import gru
 
 from seq2seq.attention import ATTENTIONS
 from seq2seq.config import BOS, EOS

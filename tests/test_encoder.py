@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_config
+from tests.conftest import tiny_config
 
 from seq2seq.config import EOS, PAD
 from seq2seq.data import pad_ids

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import torch
-from conftest import tiny_config, tiny_model
+from tests.conftest import tiny_config, tiny_model
 from safetensors.torch import load_file, save_file
 
 from seq2seq.config import BOS, EOS, ModelConfig

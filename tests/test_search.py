@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import tiny_model
+from tests.conftest import tiny_model
 
 from seq2seq.config import BOS, EOS, PAD, UNK
 from seq2seq.data import pad_ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from conftest import ENGLISH, FRENCH
+from tests.conftest import ENGLISH, FRENCH
 from hypothesis import given, settings, strategies as st
 
 from seq2seq.config import BOS, EOS, PAD, UNK

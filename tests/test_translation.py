@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import UNSEEN
+from tests.conftest import UNSEEN
 
 from seq2seq.translation import OWN_FIELDS
 

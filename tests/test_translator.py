@@ -7,7 +7,7 @@ import unicodedata
 import numpy as np
 import pytest
 import torch
-from conftest import ENGLISH, FRENCH, UNSEEN, tiny_model
+from tests.conftest import ENGLISH, FRENCH, UNSEEN, tiny_model
 from hypothesis import given, strategies as st
 
 from seq2seq.attention import ATTENTIONS

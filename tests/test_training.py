@@ -1,0 +1,422 @@
+"""Training learns, can be killed at any moment without changing its outcome, and says what stopped it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from seq2seq import training
+from seq2seq.config import ModelConfig, TrainConfig
+from seq2seq.data import DataError, read_pairs
+from seq2seq.decoder import DECODERS
+from seq2seq.evaluation import validation_bleu
+from seq2seq.tokenizer import Tokenizer
+from seq2seq.training import LOG_FILE, STATE_FILE, TrainingError, learning_rate, train
+from seq2seq.translator import Translator
+from tests import toy
+
+PAIRS = toy.corpus(1000)
+TRAIN, VALID, TEST = PAIRS[:800], PAIRS[800:830], PAIRS[830:]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> tuple[str, str, str]:
+    """A file to train on, a second one, and a file to validate on."""
+    folder = tmp_path_factory.mktemp("data")
+    files = (("few.tsv", TRAIN[:100]), ("more.tsv", TRAIN[100:130]), ("valid.tsv", VALID))
+    return tuple(str(toy.write(folder / name, pairs)) for name, pairs in files)
+
+
+def model_config(kind: str = "additive", **settings) -> ModelConfig:
+    """Dropout is on, so that random numbers matter to what is learned."""
+    sizes = {"vocab_size": 60, "embedding_size": 8, "hidden_size": 8, "attention_size": 4, "dropout": 0.1} | settings
+    return ModelConfig(kind=kind, **sizes)
+
+
+def short(data, **settings) -> TrainConfig:
+    """A short run that validates and saves four times, over the end of an epoch, with a file that is seen twice."""
+    small = {"repeat": (1, 2), "batch_tokens": 200, "max_steps": 24, "learning_rate": 0.01, "warmup_steps": 5}
+    often = {"validate_every": 6, "validation_sentences": 3, "average_decay": 0.9}
+    return TrainConfig(data=data[:2], valid=data[2:], **small | often | settings)
+
+
+def outcome(out: Path) -> dict[str, torch.Tensor]:
+    """All tensors that a run left behind: the weights for use, and the whole state for going on."""
+    return load_file(out / "model.safetensors") | load_file(out / "training" / STATE_FILE)
+
+
+def same(left: Path, right: Path) -> None:
+    """Bit for bit; of the log, all but what the clock says."""
+    mine, yours = outcome(left), outcome(right)
+    assert mine.keys() == yours.keys()
+    assert [name for name in mine if not torch.equal(mine[name], yours[name])] == []
+    clock = ["seconds", "tokens_per_second"]
+    logs = [pd.read_csv(out / "training" / LOG_FILE).drop(columns=clock) for out in (left, right)]
+    # The loss in the log is the mean since the last validation or resumption.
+    pd.testing.assert_frame_equal(*(log.drop(columns="loss") for log in logs))
+    for name in ("config.json", "tokenizer.json"):
+        assert (left / name).read_bytes() == (right / name).read_bytes()
+
+
+# -- learning -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_toy_language_is_learned(kind, data, tmp_path):
+    """Sentences it never saw, word order and all; and what is written to disk is what has learned it."""
+    sizes = {"embedding_size": 32, "hidden_size": 64, "attention_size": 32, "dropout": 0.0, "word_dropout": 0.0}
+    settings = {"batch_tokens": 400, "max_steps": 350, "learning_rate": 5e-3, "warmup_steps": 50, "label_smoothing": 0.0}
+    files = {"data": (str(toy.write(tmp_path / "train.tsv", TRAIN)),), "valid": data[2:]}
+    config = TrainConfig(**files, **settings, validate_every=350, average_decay=0.98)
+    train(model_config(kind, vocab_size=120, **sizes), config, tmp_path / "out")
+    translator = Translator.from_checkpoint(tmp_path / "out", device="cpu")
+    assert not {source for source, _ in TEST} & {source for source, _ in TRAIN}
+    for beam_size in (1, 4):
+        made = translator.texts([source for source, _ in TEST], beam_size=beam_size)
+        right = sum(output == target for output, (_, target) in zip(made, TEST, strict=True))
+        assert right > 0.95 * len(TEST)
+
+
+def test_the_log_tells_of_the_best_weights(data, tmp_path):
+    run = train(model_config(), short(data), tmp_path / "out")
+    log = pd.read_csv(tmp_path / "out" / "training" / LOG_FILE)
+    assert list(log["step"]) == [6, 12, 18, 24] and log["tokens"].is_monotonic_increasing
+    assert log["learning_rate"].tolist() == pytest.approx([learning_rate(s, run.config) for s in log["step"]])
+    assert log["loss"].iloc[-1] < log["loss"].iloc[0]
+    assert run.progress.best_step in set(log["step"]) and run.progress.best_bleu == pytest.approx(log["valid_bleu"].max(), abs=0.01)
+    # Half precision may move a BLEU of three sentences, but hardly of a model as uncertain as this one.
+    best = validation_bleu(Translator.from_checkpoint(tmp_path / "out", device="cpu"), read_pairs(data[2])[:3])
+    assert best == pytest.approx(run.progress.best_bleu, abs=1.0)
+
+
+def test_patience_ends_a_run(data, tmp_path, monkeypatch):
+    scores = iter([3.0, 5.0, 5.0, 4.0, 5.0, 9.0])
+    monkeypatch.setattr(training, "validation_bleu", lambda *a: next(scores))
+    run = train(model_config(), short(data, validate_every=2, patience=3), tmp_path / "out")
+    assert (run.progress.step, run.progress.best_step, run.progress.best_bleu) == (10, 4, 5.0)
+
+
+def test_validation_is_the_mean_over_files_of_their_first_sentences(data, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(training, "validation_bleu", lambda _, pairs: seen.append(len(pairs)) or 10.0 * len(seen))
+    run = train(model_config(), replace(short(data, max_steps=1), valid=(data[2], data[1])), tmp_path / "out")
+    assert seen == [3, 3] and run.log[0]["valid_bleu"] == 15 and run.log[0]["valid_bleu_2"] == 20
+
+
+# -- parts --------------------------------------------------------------------------------------------------------------
+
+
+def test_learning_rate_rises_in_a_line_and_falls_with_the_root(data):
+    config = short(data, learning_rate=0.4, warmup_steps=100)
+    assert [learning_rate(s, config) for s in (1, 50, 100, 400, 10000)] == pytest.approx([0.004, 0.2, 0.4, 0.2, 0.04])
+    assert learning_rate(1, replace(config, warmup_steps=0)) == pytest.approx(0.4)
+
+
+def test_the_average_is_the_recursion_over_the_trained_weights(data, tmp_path):
+    expected: dict[str, torch.Tensor] = {}
+
+    def follow(run):
+        expected.update({name: p.detach().double() for name, p in run.plain_model.named_parameters()})
+        plain_update = run.update
+
+        def update(indexes):
+            made = plain_update(indexes)
+            decay = min(0.9, (1 + run.progress.step) / (10 + run.progress.step))
+            for name, p in run.plain_model.named_parameters():
+                expected[name] = decay * expected[name] + (1 - decay) * p.detach().double()
+            return made
+
+        run.update = update
+
+    run = train(model_config(), short(data, max_steps=15), tmp_path / "out", on_start=follow)
+    for name, average in run.average.items():
+        torch.testing.assert_close(average.double(), expected[name], atol=1e-5, rtol=1e-4)
+        assert not torch.equal(average, dict(run.plain_model.named_parameters())[name].detach())
+
+
+def test_the_loss_is_that_of_a_target_piece(data, tmp_path):
+    """One batch by hand: label smoothing spreads 10 % evenly, padding counts for nothing."""
+    losses = []
+
+    def follow(run):
+        run.plain_model.eval()  # no dropout, so that the same numbers come again
+        indexes = [0, 5, 11, 50]
+        expected, count = 0.0, 0
+        for source, target in (run.corpus.pairs[i] for i in indexes):
+            with torch.no_grad():
+                logits, _ = run.plain_model(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([[2, *target[:-1]]]))
+            log_probs = torch.log_softmax(logits[0].double(), -1)
+            for row, id in zip(log_probs, target):
+                expected -= 0.9 * row[id].item() + 0.1 * row.mean().item()
+                count += 1
+        losses.extend([run.update(indexes), (expected / count, count)])
+
+    train(model_config(), short(data, max_steps=1), tmp_path / "out", on_start=follow)
+    assert losses[0][0] == pytest.approx(losses[1][0], abs=1e-4) and losses[0][1] == losses[1][1]
+
+
+# -- the same again -----------------------------------------------------------------------------------------------------
+
+
+def test_equal_settings_give_equal_weights_and_another_seed_others(data, whole, tmp_path):
+    for seed in (1, 2):
+        train(model_config(), short(data, seed=seed), tmp_path / str(seed))
+    same(whole("additive"), tmp_path / "1")
+    one, two = outcome(tmp_path / "1"), outcome(tmp_path / "2")
+    assert not all(torch.equal(one[name], two[name]) for name in one)
+
+
+class Killed(BaseException):
+    """Stands for a signal: nothing in the code under test may catch it."""
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory) -> Callable[[str], Path]:
+    """The folder of a run of a kind that nothing broke off; each is made once."""
+    made = tmp_path_factory.mktemp("whole")
+
+    def folder(kind: str) -> Path:
+        if not (made / kind).exists():
+            train(model_config(kind), short(data), made / kind)
+        return made / kind
+
+    return folder
+
+
+MOMENTS = [("update", 3), ("update", 9), ("update", 15), ("save_model", 1), ("save_state", 1), ("save_state", 2)]
+"""In which call of which method: before the first save, between saves, in a later epoch, and between the files of a save."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "moment", "when"),
+    [("additive", moment, when) for moment in MOMENTS for when in ("before", "after")]
+    + [(kind, ("update", 15), "after") for kind in sorted(DECODERS.keys() - {"additive"})],
+)
+def test_a_run_that_broke_off_goes_on_as_if_nothing_had_been(kind, data, whole, tmp_path, moment, when):
+    name, count = moment
+
+    def arm(run):
+        plain, calls = getattr(run, name), []
+
+        def broken(*args):
+            calls.append(args)
+            if len(calls) < count:
+                return plain(*args)
+            if when == "after":
+                plain(*args)
+            raise Killed
+
+        setattr(run, name, broken)
+
+    with pytest.raises(Killed):
+        train(model_config(kind), short(data), tmp_path / "broken", on_start=arm)
+    train(model_config(kind), short(data), tmp_path / "broken", resume=True)
+    same(whole(kind), tmp_path / "broken")
+
+
+def start(out: Path, data, resume: bool, **settings) -> subprocess.Popen:
+    """The same training in a process of its own, that can be killed."""
+    code = (
+        "import json, sys, torch; from pathlib import Path; torch.set_num_threads(1)\n"
+        "from seq2seq.config import ModelConfig, TrainConfig; from seq2seq.training import train\n"
+        "model, run, out, resume = json.loads(sys.argv[1])\n"
+        "run = {k: tuple(v) if isinstance(v, list) else v for k, v in run.items()}\n"
+        "train(ModelConfig(**model), TrainConfig(**run), Path(out), resume=resume)\n"
+    )
+    arguments = json.dumps([vars(model_config()), vars(short(data, **settings)), str(out), resume])
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, "-c", code, arguments], env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def kill_when(process: subprocess.Popen, ready, patience: float = 120) -> None:
+    """SIGKILL as soon as `ready()`; the process must still have been at work."""
+    until = time.monotonic() + patience
+    while not ready():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < until
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "it had ended before it was killed"
+
+
+def test_killed_at_an_arbitrary_moment_and_resumed(data, tmp_path):
+    """A real SIGKILL, twice: once before anything was saved, once somewhere behind the second save."""
+    settings = {"max_steps": 160, "validate_every": 16, "patience": 100}
+    out = tmp_path / "killed"
+    kill_when(start(out, data, False, **settings), (out / "config.json").exists)
+    assert not (out / "training" / STATE_FILE).exists() and not (out / "model.safetensors").exists()
+    log = out / "training" / LOG_FILE
+    moment: list[float] = []
+
+    def ready() -> bool:
+        if not moment and log.exists() and len(log.read_text().splitlines()) > 2:
+            moment.append(time.monotonic() + random.random() * 0.1)
+        return bool(moment) and time.monotonic() >= moment[0]
+
+    kill_when(start(out, data, True, **settings), ready)
+    assert (out / "training" / STATE_FILE).exists()
+    resumed = train(model_config(), short(data, **settings), out, resume=True)
+    assert resumed.progress.step == 160
+    train(model_config(), short(data, **settings), tmp_path / "whole")
+    same(tmp_path / "whole", out)
+
+
+def test_a_run_can_be_made_longer(data, whole, tmp_path):
+    train(model_config(), short(data, max_steps=12), tmp_path / "longer")
+    train(model_config(), short(data, patience=9), tmp_path / "longer", resume=True)
+    left, right = outcome(whole("additive")), outcome(tmp_path / "longer")
+    assert all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_resuming_a_finished_run_changes_nothing(data, tmp_path):
+    train(model_config(), short(data), tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    train(model_config(), short(data), tmp_path / "out", resume=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+
+
+# -- refusals -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_existing_checkpoint_is_not_overwritten(data, tmp_path):
+    train(model_config(), short(data), tmp_path / "out")
+    before = outcome(tmp_path / "out")
+    with pytest.raises(TrainingError, match="already holds a checkpoint.*--resume"):
+        train(model_config(), short(data), tmp_path / "out")
+    assert all(torch.equal(before[name], tensor) for name, tensor in outcome(tmp_path / "out").items())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"learning_rate": 0.5}, "learning_rate was 0.01, is 0.5"),
+        ({"seed": 3}, "seed was 1, is 3"),
+        ({"batch_tokens": 300, "clip_norm": 2.0}, r"batch_tokens was 200, is 300; clip_norm was 1.0, is 2.0"),
+        ({"hidden_size": 10}, "hidden_size was 8, is 10"),
+        ({"kind": "plain"}, "kind was additive, is plain"),
+        ({"dropout": 0.3}, "dropout was 0.1, is 0.3"),
+    ],
+)
+def test_resuming_with_other_settings_is_refused_naming_them(data, tmp_path, change, says):
+    train(model_config(), short(data, max_steps=6), tmp_path / "out")
+    before = outcome(tmp_path / "out")
+    of_run = {name: value for name, value in change.items() if name in TrainConfig.__dataclass_fields__}
+    of_model = {name: value for name, value in change.items() if name not in of_run}
+    with pytest.raises(TrainingError, match=says):
+        train(model_config(**of_model), short(data, max_steps=6, **of_run), tmp_path / "out", resume=True)
+    assert all(torch.equal(before[name], tensor) for name, tensor in outcome(tmp_path / "out").items())
+
+
+def test_a_broken_state_is_named(data, tmp_path):
+    train(model_config(), short(data, max_steps=6), tmp_path / "out")
+    (tmp_path / "out" / "training" / STATE_FILE).write_bytes(b"\xff" * 100)
+    with pytest.raises(TrainingError, match=f"{STATE_FILE} cannot be read"):
+        train(model_config(), short(data, max_steps=6), tmp_path / "out", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "says"),
+    [
+        ("no tab here\n", {}, "bad.tsv, line 1: no tab"),
+        ("", {}, "bad.tsv has no lines"),
+        (None, {}, "bad.tsv: no such file"),
+        ("a\tb\n", {"repeat": (1, 2, 3)}, "3 repeat counts for 1 data files"),
+        ("the dog .\tle chien .\n", {"max_pieces": 2, "repeat": ()}, "no pair with at most 2 pieces"),
+        ("the dog .\tle chien .\n", {"repeat": (0,)}, "no pair"),
+    ],
+)
+def test_bad_data_is_refused_before_anything_is_written(data, tmp_path, content, settings, says):
+    bad = tmp_path / "bad.tsv"
+    if content is not None:
+        bad.write_text(content)
+    config = replace(short(data), **{"data": (str(bad),), "repeat": (), **settings})
+    with pytest.raises(DataError, match=re.escape(says)):
+        train(model_config(), config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [("no tab\n", "line 1: no tab"), ("a\tb\n" + "c" * 1001 + "\td\n", "bad.tsv, pair 2: The text has")]
+)
+def test_bad_validation_data_is_refused_before_anything_is_written(data, tmp_path, content, says):
+    bad = tmp_path / "bad.tsv"
+    bad.write_text(content)
+    with pytest.raises(DataError, match=says):
+        train(model_config(), replace(short(data), valid=(str(bad),)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["data", "valid"])
+def test_no_files_at_all_is_said(data, tmp_path, name):
+    with pytest.raises(DataError, match=f"--{name}"):
+        train(model_config(), replace(short(data), repeat=(), **{name: ()}), tmp_path / "out")
+
+
+def test_a_given_tokenizer_is_used_as_it_is(data, tmp_path):
+    given = tmp_path / "tokenizer.json"
+    given.write_text(Tokenizer.train([text for pair in TRAIN for text in pair], 45).to_json(), encoding="utf-8")
+    run = train(model_config(), short(data, max_steps=1), tmp_path / "out", tokenizer=given)
+    assert (tmp_path / "out" / "tokenizer.json").read_text() == given.read_text()
+    assert run.plain_model.config.vocab_size == len(Tokenizer.load(given)) <= 45
+
+
+# -- when it goes wrong -------------------------------------------------------------------------------------------------
+
+
+def test_a_poisoned_weight_stops_the_run_and_keeps_the_last_good_ones(data, tmp_path):
+    kept: dict[str, torch.Tensor] = {}
+
+    def arm(run):
+        plain_update = run.update
+
+        def update(indexes):
+            if run.progress.step == 8:
+                kept.update(outcome(tmp_path / "out"))
+                with torch.no_grad():
+                    run.plain_model.decoder.bias[7] = math.nan
+            return plain_update(indexes)
+
+        run.update = update
+
+    with pytest.raises(TrainingError, match=r"stopped at step 9: the loss became nan.*last good weights stand in") as caught:
+        train(model_config(), short(data), tmp_path / "out", on_start=arm)
+    assert str(tmp_path / "out") in str(caught.value) and "\n" not in str(caught.value)
+    left = outcome(tmp_path / "out")
+    assert left.keys() == kept.keys() and all(torch.equal(left[name], kept[name]) for name in kept)
+    assert all(tensor.isfinite().all() for tensor in left.values())
+
+
+def test_a_giant_learning_rate_stops_the_run(data, tmp_path):
+    with pytest.raises(TrainingError, match=r"stopped at step \d+: the loss .*no weights were written.*--learning-rate"):
+        train(model_config(), short(data, learning_rate=1e30, warmup_steps=0), tmp_path / "out")
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_a_diverging_loss_stops_the_run(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "DIVERGED_STEPS", 5)
+    with pytest.raises(TrainingError, match=r"stopped at step \d+: the loss diverged to \d+"):
+        train(model_config(), short(data, learning_rate=30.0, warmup_steps=0), tmp_path / "out")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("mixed_precision", ["no", "bf16"])
+def test_cuda_learns_and_resumes(data, tmp_path, mixed_precision):
+    config = short(data, mixed_precision=mixed_precision)
+    train(model_config(), replace(config, max_steps=12), tmp_path / "out")
+    run = train(model_config(), config, tmp_path / "out", resume=True)
+    assert run.log[-1]["loss"] < run.log[0]["loss"] and next(run.model.parameters()).is_cuda

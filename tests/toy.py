@@ -1,0 +1,37 @@
+"""A toy language for training tests: a word-for-word lexicon, adjectives after nouns, and the verb at the end."""
+
+from __future__ import annotations
+
+import random
+
+ADJECTIVES = {"red": "rouge", "small": "petit", "old": "vieux", "kind": "doux"}
+NOUNS = {"dog": "chien", "cat": "chat", "bird": "oiseau", "horse": "cheval", "fox": "renard"}
+VERBS = {"sees": "voit", "likes": "aime", "hears": "entend"}
+
+
+def sentence(chance: random.Random) -> tuple[str, str]:
+    """One or two noun phrases around a verb, and their translation."""
+
+    def phrase() -> tuple[str, str]:
+        noun = chance.choice(sorted(NOUNS))
+        if chance.random() < 0.3:
+            return f"the {noun}", f"le {NOUNS[noun]}"
+        adjective = chance.choice(sorted(ADJECTIVES))
+        return f"the {adjective} {noun}", f"le {NOUNS[noun]} {ADJECTIVES[adjective]}"
+
+    (who, qui), (whom, que), verb = phrase(), phrase(), chance.choice(sorted(VERBS))
+    return f"{who} {verb} {whom} .", f"{qui} {que} {VERBS[verb]} ."
+
+
+def corpus(count: int, seed: int = 0) -> list[tuple[str, str]]:
+    """`count` different pairs, the same every time."""
+    chance, found = random.Random(seed), {}
+    while len(found) < count:
+        source, target = sentence(chance)
+        found[source] = target
+    return list(found.items())
+
+
+def write(path, pairs: list[tuple[str, str]]):
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in pairs), encoding="utf-8")
+    return path
