@@ -160,6 +160,13 @@ class Tokenizer:
             words.append(SPECIALS[EOS])
         return Pieces(tuple(ids), tuple(tokens), tuple(words), tuple(word_of))
 
+    def ids(self, pieces: Sequence[str]) -> tuple[int, ...]:
+        """The ids of which `decode` made these pieces. Raises ValueError for a piece that is not of this tokenizer."""
+        found = [UNK if piece == UNKNOWN_TEXT else self.backend.token_to_id(piece) for piece in pieces]
+        if None in found:
+            raise ValueError(f"this tokenizer has no piece {pieces[found.index(None)]!r}")
+        return tuple(found)
+
     unknown_id = UNK
 
     def piece(self, id: int) -> str:

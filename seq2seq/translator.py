@@ -23,6 +23,8 @@ MAX_CHARACTERS = 1000
 """Longer texts are refused: the model was trained on sentences, and every piece costs time and a row of the picture."""
 CANDIDATES = 5
 """Likeliest pieces that are reported for each step."""
+FORCED_LOGITS = 2**24
+"""Numbers of one batch of logits in forced decoding: 64 MB, a sentence of 60 pieces after 70 sources at once."""
 MAX_BEAM_SIZE = 20
 """Wider beams are refused: time and memory grow with the beam, and translations are seldom better beyond 10."""
 
@@ -130,7 +132,7 @@ class Translator:
         if target is None:
             found = self.search(sources, beam_size, n_best, length_penalty, top_k=CANDIDATES)
         else:
-            found = [[hypothesis] for hypothesis in self._forced(sources, target)]
+            found = [[hypothesis] for hypothesis in self.force(sources, self.tokenizer.encode(target).ids, CANDIDATES)]
         seconds = (time.perf_counter() - began) / max(1, len(texts))
         made = []
         for t, source, best in zip(cleaned, sources, found):
@@ -191,11 +193,16 @@ class Translator:
                 found[i] = hypotheses
         return found
 
-    def _forced(self, sources: Sequence[Pieces], target: str) -> list[Hypothesis]:
-        if not sources:
-            return []
-        state, lengths = self._encode(sources)
-        return forced(self.model.decoder, state, lengths, [self.tokenizer.encode(target).ids] * len(sources), CANDIDATES)
+    def force(self, sources: Sequence[Pieces], target: Sequence[int], top_k: int = 1) -> list[Hypothesis]:
+        """What the model thinks of one target, as ids, after each of `sources`, in order: scores and attention."""
+        # All logits of a batch are kept at once, and a long target has many.
+        count = max(1, FORCED_LOGITS // (len(target) * len(self.tokenizer)))
+        found = []
+        for start in range(0, len(sources), count):
+            batch = sources[start : start + count]
+            state, lengths = self._encode(batch)
+            found += forced(self.model.decoder, state, lengths, [target] * len(batch), top_k)
+        return found
 
     @torch.inference_mode()
     def _encode(self, sources: Sequence[Pieces]) -> tuple[DecoderState, list[int]]:

@@ -1,0 +1,89 @@
+"""Questions put to a model: what does an output word lose when a source word is hidden, and does attention know it?
+
+Attention says where a decoder looked, which is not yet what its output rests on: Jain & Wallace (2019, "Attention is
+not Explanation") compare it with leave-one-out effects. Occlusion asks that second question, of every kind of decoder
+alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from seq2seq.config import UNK
+from seq2seq.data import pad_ids
+from seq2seq.tokenizer import Pieces
+from seq2seq.translation import Translation
+from seq2seq.translator import Translator, clean
+
+
+def occlusion(translator: Translator, translation: Translation) -> np.ndarray:
+    """(target words, source words): the log-probability that a target word loses when a source word is masked.
+
+    Natural log, the pieces of a target word summed; base - masked, so above 0 the word was needed, below 0 it was in
+    the way. The target stays as it is and is force-decoded; the `<eos>` of the source is masked like any word.
+    A masked word has all its pieces replaced by `<unk>`. Deleting it would move every word behind it and shorten the
+    sentence, and would so measure position and length too. (A model that has seldom met `<unk>` reads it as some
+    arbitrary word; the numbers compare words with each other, they are no probabilities of anything.)
+    Raises ValueError if the translation is of a translator that reads other words in its text.
+    """
+    source = translator.tokenizer.encode(translation.text)
+    if source.words != translation.source_words:
+        raise ValueError(f"the translation was made by {translation.checkpoint}, which reads other words in its text")
+    target = translator.tokenizer.ids(translation.target_pieces)
+    masked = [mask_word(source, word) for word in range(len(source.words))]
+    base, *others = (
+        per_word(np.array(hypothesis.log_probs), translation)
+        for hypothesis in translator.force([source, *masked], target)
+    )
+    return np.stack([base - other for other in others], axis=1)
+
+
+def mask_word(source: Pieces, word: int) -> Pieces:
+    """The source with all pieces of one word replaced by `<unk>`; nothing moves."""
+    return replace(source, ids=tuple(UNK if of == word else id for id, of in zip(source.ids, source.word_of)))
+
+
+def per_word(log_probs: np.ndarray, translation: Translation) -> np.ndarray:
+    """Log-probabilities of target pieces (T,) -> (target words,), the pieces of a word summed."""
+    return np.bincount(translation.target_word_of, log_probs, minlength=len(translation.target_words))
+
+
+def agreement(attention: np.ndarray | None, occlusion: np.ndarray, finished: bool = True) -> float | None:
+    """The share of target words whose most attended source word is also the one whose masking costs most.
+
+    attention, occlusion: (target words, source words), over the same words. finished: the last row is `<eos>`, which is
+    no word and is left out; a target that was cut off at the length limit has no such row.
+    A word that no masking makes less likely rests on no source word, so attention cannot have found it: it counts as
+    disagreement. None when no row is left, or for a model without attention.
+
+    The question is Jain & Wallace's (2019): leave-one-out against attention. They correlate whole distributions
+    (Kendall's tau); the first place alone is what a reader of a heatmap looks at, and can be said in one sentence.
+    """
+    if attention is None:
+        return None
+    if attention.shape != occlusion.shape:
+        raise ValueError(f"attention is {attention.shape} and occlusion {occlusion.shape}; they need the same words")
+    rows = len(attention) - finished
+    if rows < 1:
+        return None
+    attention, occlusion = attention[:rows], occlusion[:rows]
+    same = attention.argmax(1) == occlusion.argmax(1)
+    return float((same & (occlusion.max(1) > 0)).mean())
+
+
+@torch.inference_mode()
+def summary(translator: Translator, text: str) -> np.ndarray:
+    """(H,): the one vector that a plain decoder reads of the text. Raises TextError for a text that is not translated.
+
+    Other kinds have it too: it is what their encoder ended with, and what their first state is made of.
+    """
+    src, lengths = pad_ids([translator.tokenizer.encode(clean(text)).ids])
+    return translator.model.encoder(src.to(translator.device), lengths).summary[0].cpu().numpy()
+
+
+def word_probabilities(translation: Translation) -> list[float]:
+    """The probability of each target word, given those before it: the product over its pieces."""
+    return np.exp(per_word(np.array(translation.token_log_probs), translation)).tolist()

@@ -1,0 +1,171 @@
+"""Occlusion against one masked sentence at a time; agreement, summary and probabilities against their definitions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seq2seq import translator as translator_module
+from seq2seq.config import BOS, PAD, UNK
+from seq2seq.explain import agreement, occlusion, summary, word_probabilities
+from seq2seq.model import Seq2Seq
+from seq2seq.tokenizer import Tokenizer
+from seq2seq.translator import TextError, Translator
+from tests.conftest import ENGLISH, FRENCH, UNSEEN, tiny_model
+
+TEXT, TARGET = ENGLISH[2], FRENCH[2]
+
+
+class Blind(nn.Module):
+    """An encoder that is told how long the source is and nothing else."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, src, src_lengths):
+        return self.encoder(torch.where(src == PAD, PAD, UNK), src_lengths)
+
+
+@pytest.fixture(params=["own", "given", "cut off"])
+def translation(request, translator, monkeypatch):
+    if request.param == "given":
+        return translator.translate(TEXT, target=TARGET)
+    if request.param == "cut off":
+        monkeypatch.setattr(translator, "_limit", lambda source: 4)
+    return translator.translate(UNSEEN[1])
+
+
+@torch.inference_mode()
+def forced_by_hand(model: Seq2Seq, source: list[int], target: list[int]) -> list[float]:
+    """Log-probability of each target piece, one sentence and one step at a time."""
+    state = model.decoder.init_state(model.encoder(torch.tensor([source]), torch.tensor([len(source)])))
+    found, prev = [], BOS
+    for id in target:
+        step = model.decoder.step(torch.tensor([prev]), state)
+        found.append(torch.log_softmax(step.logits[0], -1)[id].item())
+        state, prev = step.state, id
+    return found
+
+
+def test_occlusion_is_one_masked_sentence_at_a_time(translator, translation):
+    source = translator.tokenizer.encode(translation.text)
+    vocabulary = translator.tokenizer.backend.get_vocab() | {"⁇": UNK}
+    target = [vocabulary[piece] for piece in translation.target_pieces]
+    base = forced_by_hand(translator.model, list(source.ids), target)
+    expected = np.zeros((len(translation.target_words), len(translation.source_words)))
+    for s in range(len(translation.source_words)):
+        ids = [UNK if of == s else id for id, of in zip(source.ids, source.word_of)]
+        masked = forced_by_hand(translator.model, ids, target)
+        for t, piece_base, piece_masked in zip(translation.target_word_of, base, masked):
+            expected[t, s] += piece_base - piece_masked
+    made = occlusion(translator, translation)
+    assert made.shape == expected.shape
+    np.testing.assert_allclose(made, expected, atol=2e-4)
+    assert np.abs(made).max() > 0.01, "the model reads its source, so masking must change something"
+
+
+def test_batches_of_any_size_give_the_same(translator, translation, monkeypatch):
+    whole = occlusion(translator, translation)
+    monkeypatch.setattr(translator_module, "FORCED_LOGITS", 1)
+    np.testing.assert_allclose(occlusion(translator, translation), whole, atol=2e-4)
+
+
+def test_a_model_that_ignores_its_source_has_no_occlusion(translator):
+    translator.model.encoder = Blind(translator.model.encoder)
+    made = occlusion(translator, translator.translate(TEXT))
+    np.testing.assert_allclose(made, 0, atol=1e-4)
+
+
+def test_the_end_of_the_source_is_masked_too(translator):
+    made = occlusion(translator, translator.translate(TEXT, target=TARGET))
+    assert np.abs(made[:, -1]).max() > 1e-3
+
+
+def test_a_word_that_is_unknown_already_cannot_be_masked_further(translator):
+    translation = translator.translate("A cheese!象 rides.", target=TARGET)
+    at = translation.source_words.index("象")
+    assert [piece for piece, of in zip(translation.source_pieces, translation.source_word_of) if of == at] == ["象"]
+    np.testing.assert_allclose(occlusion(translator, translation)[:, at], 0, atol=1e-4)
+
+
+def test_rows_add_up_to_the_whole_log_probability(translator):
+    translation = translator.translate(TEXT, target=TARGET)
+    made = occlusion(translator, translation)
+    source = translator.tokenizer.encode(TEXT)
+    masked = [UNK if of == 0 else id for id, of in zip(source.ids, source.word_of)]
+    target = translator.tokenizer.encode(TARGET).ids
+    lost = translation.log_prob - sum(forced_by_hand(translator.model, masked, list(target)))
+    assert made[:, 0].sum() == pytest.approx(lost, abs=1e-3)
+
+
+def test_a_translation_of_other_words_is_refused(translator):
+    translation = translator.translate(TEXT)
+    with pytest.raises(ValueError, match="other words"):
+        occlusion(translator, replace(translation, text=ENGLISH[0]))
+    other = Tokenizer.train(ENGLISH * 3, vocab_size=60)
+    stranger = Translator(tiny_model("plain", len(other)), other)
+    with pytest.raises(ValueError, match="no piece"):
+        occlusion(stranger, translator.translate(TEXT, target=TARGET))
+
+
+def test_ids_of_pieces_are_those_they_were_made_of(tokenizer):
+    for text in (*ENGLISH, *FRENCH, "unknown: 象 ☃"):
+        ids = tokenizer.encode(text).ids
+        assert tokenizer.ids(tokenizer.decode(ids).pieces) == ids
+
+
+def test_agreement_counts_words_without_the_end():
+    attention = np.array([[0.9, 0.1, 0.0], [0.2, 0.7, 0.1], [0.3, 0.3, 0.4], [0, 0, 1]])
+    lost = np.array([[3.0, 0.1, -2.0], [0.5, 0.2, 0.0], [-1.0, 0.0, 0.1], [5, 0, 0]])
+    assert agreement(attention, lost) == pytest.approx(2 / 3)
+    assert agreement(attention, lost, finished=False) == pytest.approx(2 / 4)
+    assert agreement(attention, attention) == 1
+    assert agreement(attention[:, ::-1], attention[:, :]) < 1
+
+
+def test_agreement_of_nothing():
+    assert agreement(np.ones((1, 3)), np.ones((1, 3))) is None
+    assert agreement(np.ones((0, 3)), np.ones((0, 3)), finished=False) is None
+    assert agreement(None, np.ones((4, 3))) is None
+    assert agreement(np.eye(4), np.zeros((4, 4))) == 0, "where nothing is needed, attention found nothing"
+    with pytest.raises(ValueError, match="same words"):
+        agreement(np.eye(4), np.eye(3))
+
+
+def test_agreement_of_a_real_map(translator):
+    translation = translator.translate(UNSEEN[1])
+    finished = translation.target_words[-1] == "<eos>"
+    made = agreement(translation.attention, occlusion(translator, translation), finished)
+    assert (made is None) == (translation.attention is None or len(translation.target_words) == finished)
+    assert made is None or 0 <= made <= 1
+
+
+def test_summary_is_what_a_plain_decoder_reads(tokenizer):
+    model = tiny_model("plain", len(tokenizer))
+    made = summary(Translator(model, tokenizer), "  " + TEXT)
+    ids = tokenizer.encode(TEXT).ids
+    with torch.inference_mode():
+        state = model.decoder.init_state(model.encoder(torch.tensor([ids]), torch.tensor([len(ids)])))
+        context, _ = model.decoder.look(torch.zeros(1, model.config.embedding_size), state)
+    assert made.shape == (model.config.hidden_size,)
+    np.testing.assert_allclose(made, context[0].numpy(), atol=1e-6)
+
+
+def test_every_kind_has_a_summary(translator):
+    assert summary(translator, TEXT).shape == (translator.model.config.hidden_size,)
+    with pytest.raises(TextError):
+        summary(translator, " ")
+
+
+def test_word_probabilities_are_products_over_pieces(translator, translation):
+    expected = [1.0] * len(translation.target_words)
+    for word, log_prob in zip(translation.target_word_of, translation.token_log_probs):
+        expected[word] *= np.exp(log_prob)
+    made = word_probabilities(translation)
+    assert made == pytest.approx(expected) and all(type(p) is float and 0 <= p <= 1 for p in made)
+    assert np.prod(made) == pytest.approx(np.exp(translation.log_prob))
