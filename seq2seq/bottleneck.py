@@ -1,7 +1,8 @@
 """The bottleneck test: a sentence that grows clause by clause, and what two translators make of each length.
 
 The reference is known because both languages are composed of clauses that translate each other. Cho et al. (2014, "On
-the Properties of Neural Machine Translation") found that the quality of a decoder with one fixed vector falls with length.
+the Properties of Neural Machine Translation") found that the quality of a decoder with one fixed vector falls with
+length.
 """
 
 from __future__ import annotations
