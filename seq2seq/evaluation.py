@@ -15,6 +15,9 @@ from sacremoses import MosesTokenizer
 from seq2seq.data import DataError, Pair, read_rows
 from seq2seq.translator import Translator
 
+METRICS = {"bleu": BLEU, "chrf": CHRF}
+RESAMPLES, SEED = 1000, 1
+"""Of each bootstrap. With 1,000 the bounds of a 95 % interval are the 25th value from either end."""
 LENGTH_BINS = ((1, 7), (8, 14), (15, 21), (22, None))
 """Source lengths in words, split on spaces, over which quality is reported; None is no upper bound."""
 
@@ -50,39 +53,94 @@ def evaluate(translator: Translator, pairs: Sequence[Pair], beam_size: int = 1) 
     outputs = translator.texts([pair.source for pair in pairs], beam_size=beam_size)
     seconds = time.perf_counter() - began
     pieces = sum(len(p.ids) for p in translator.tokenizer.encode_batch(outputs))
+    counts = {name: sentence_statistics(name, outputs, pairs) for name in METRICS}
     bleu = BLEU()
-    score = bleu.corpus_score(outputs, columns(pairs)).score
+    bleu.corpus_score(outputs, columns(pairs))  # the signature tells how many references there were
+    whole = scores_of(counts)
     return {
-        "bleu": round(score, 2),
+        "bleu": whole["bleu"],
         "bleu_lower_tok": round(bleu_lower_tok(outputs, pairs), 2),
-        "chrf": round(CHRF().corpus_score(outputs, columns(pairs)).score, 2),
+        "chrf": whole["chrf"],
+        "bleu_interval": whole["bleu_interval"],
+        "chrf_interval": whole["chrf_interval"],
         "sentences": len(pairs),
-        "by_length": by_length(outputs, pairs),
+        "by_length": by_length(outputs, pairs, counts),
         "seconds": round(seconds, 2),
         "tokens_per_second": round(pieces / seconds, 1),
         "signature": str(bleu.get_signature()),
     }
 
 
-def by_length(outputs: Sequence[str], pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-    """Scores for each of LENGTH_BINS that holds a sentence; `to` is the longest in it where the bin has no bound."""
+def by_length(
+    outputs: Sequence[str], pairs: Sequence[Pair], counts: dict[str, np.ndarray] | None = None
+) -> list[dict[str, Any]]:
+    """Scores for each of LENGTH_BINS that holds a sentence; `to` is the longest in it where the bin has no bound.
+
+    counts: the `sentence_statistics` of each of METRICS, where they are known already.
+    """
+    counts = counts or {name: sentence_statistics(name, outputs, pairs) for name in METRICS}
     rows = []
     lengths = [len(pair.source.split()) for pair in pairs]
     for low, high in LENGTH_BINS:
         chosen = [i for i, n in enumerate(lengths) if n >= low and (high is None or n <= high)]
         if not chosen:
             continue
-        some, refs = [outputs[i] for i in chosen], columns([pairs[i] for i in chosen])
-        rows.append(
-            {
-                "from": low,
-                "to": high or max(lengths),
-                "sentences": len(chosen),
-                "bleu": round(BLEU().corpus_score(some, refs).score, 2),
-                "chrf": round(CHRF().corpus_score(some, refs).score, 2),
-            }
-        )
+        scores = scores_of({name: rows_of[chosen] for name, rows_of in counts.items()})
+        rows.append({"from": low, "to": high or max(lengths), "sentences": len(chosen), **scores})
     return rows
+
+
+# -- how sure a score is ----------------------------------------------------------------------------------------------
+
+
+def sentence_statistics(metric: str, outputs: Sequence[str], pairs: Sequence[Pair]) -> np.ndarray:
+    """(sentences, K): what sacrebleu counts in each sentence; a corpus score is a function of their sum alone.
+
+    metric: a key of METRICS. Reading the text is the slow part, and so is done once for all bins and resamples.
+    """
+    # sacrebleu offers the bootstrap of one system, but keeps to itself this and _compute_score_from_stats, which a
+    # paired one needs as well. Its version is pinned, and a test holds the two to its public scores.
+    return np.array(METRICS[metric]()._extract_corpus_statistics(outputs, columns(pairs)), dtype=float)
+
+
+def corpus_score(metric: str, counts: np.ndarray) -> float:
+    """Summed statistics (K,) -> the score, 0 to 100."""
+    return METRICS[metric]()._compute_score_from_stats(counts.tolist()).score
+
+
+def scores_of(counts: dict[str, np.ndarray]) -> dict[str, Any]:
+    """For the statistics of each metric its score and its 95 % interval, rounded: bleu, chrf, bleu_interval, …"""
+    scores = {name: round(corpus_score(name, rows.sum(0)), 2) for name, rows in counts.items()}
+    bounds = {name: interval(resampled(name, rows)) for name, rows in counts.items()}
+    return scores | {f"{name}_interval": [round(low, 2), round(high, 2)] for name, (low, high) in bounds.items()}
+
+
+def resampled(metric: str, counts: np.ndarray) -> np.ndarray:
+    """(RESAMPLES,): scores of as many sentences, drawn with replacement (Koehn 2004, "Statistical Significance Tests
+    for Machine Translation Evaluation"). The same sentences are drawn whenever there are equally many."""
+    n = len(counts)
+    # How often each sentence was drawn: the sums of all resamples are then one product.
+    drawn = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    return np.array([corpus_score(metric, row) for row in drawn @ counts])
+
+
+def interval(scores: np.ndarray) -> tuple[float, float]:
+    """The middle 95 % of resampled values."""
+    low, high = np.percentile(scores, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def bootstrap_difference(
+    metric: str, outputs_left: Sequence[str], outputs_right: Sequence[str], pairs: Sequence[Pair]
+) -> tuple[float, float, float]:
+    """(difference, low, high): the corpus score of the right outputs minus that of the left, and its 95 % interval.
+
+    metric: a key of METRICS. Paired (Koehn 2004): each resample draws the same sentences for both sides, so that what
+    is hard for both takes no part. Above 0 the right ones are better; an interval that holds 0 leaves it open.
+    """
+    left, right = (sentence_statistics(metric, outputs, pairs) for outputs in (outputs_left, outputs_right))
+    difference = corpus_score(metric, right.sum(0)) - corpus_score(metric, left.sum(0))
+    return difference, *interval(resampled(metric, right) - resampled(metric, left))
 
 
 # -- attention as an alignment ----------------------------------------------------------------------------------------

@@ -31,7 +31,9 @@ KEYS = (
     "token_log_probs candidates checkpoint beam_size seconds warnings"
 ).split()
 """Of one line of `translate --json`."""
-SCORES = "bleu bleu_lower_tok chrf sentences by_length seconds tokens_per_second signature".split()
+SCORES = (
+    "bleu bleu_lower_tok chrf bleu_interval chrf_interval sentences by_length seconds tokens_per_second signature"
+).split()
 """Of `evaluate --json`."""
 TINY = "--vocab-size 120 --embedding-size 8 --hidden-size 8 --attention-size 4 --validate-every 2 --max-steps 4".split()
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 import sacrebleu
 from sacremoses import MosesTokenizer
 
 from seq2seq.data import Pair
-from seq2seq.evaluation import LENGTH_BINS, by_length, columns, evaluate, validation_bleu
+from seq2seq.evaluation import (
+    LENGTH_BINS,
+    METRICS,
+    bootstrap_difference,
+    by_length,
+    columns,
+    corpus_score,
+    evaluate,
+    interval,
+    resampled,
+    sentence_statistics,
+    validation_bleu,
+)
 from seq2seq.translator import SearchError
 
 PAIRS = [
@@ -82,7 +96,8 @@ def test_perfect_outputs_score_100():
         def texts(self, texts, **settings):
             return [pair.references[0] for pair in pairs]
     made = Perfect(None).texts([])
-    assert by_length(made, pairs) == [{"from": 1, "to": 7, "sentences": 4, "bleu": 100.0, "chrf": 100.0}]
+    intervals = {"bleu_interval": [100.0, 100.0], "chrf_interval": [100.0, 100.0]}
+    assert by_length(made, pairs) == [{"from": 1, "to": 7, "sentences": 4, "bleu": 100.0, "chrf": 100.0, **intervals}]
 
 
 def test_length_bins_share_out_the_sentences():
@@ -116,3 +131,97 @@ def test_a_model_is_scored_on_its_own_translations(translator):
     outputs = [translator.translate(pair.source, beam_size=3).translation for pair in PAIRS]
     assert made["chrf"] == pytest.approx(sacrebleu.corpus_chrf(outputs, streams(PAIRS)).score, abs=0.006)
     assert np.isfinite(made["bleu"])
+
+
+# -- bootstrap --------------------------------------------------------------------------------------------------------
+
+
+def spoiled(count: int, share: float, seed: int = 0) -> tuple[list[str], list[Pair]]:
+    """Outputs that lack about `share` of the words of their reference, and the pairs, some with a second reference."""
+    chance = random.Random(seed)
+    words = "le chat noir dort sous la table et un chien brun court dans le vieux jardin avec deux enfants".split()
+    outputs, pairs = [], []
+    for i in range(count):
+        reference = [chance.choice(words) for _ in range(chance.randint(5, 12))]
+        outputs.append(" ".join(word for word in reference if chance.random() > share))
+        more = (" ".join(reversed(reference)),) * (i % 2)
+        pairs.append(Pair("x " * (i % 30 + 1), (" ".join(reference), *more)))
+    return outputs, pairs
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_summed_statistics_give_sacrebleus_score(metric):
+    for outputs, pairs in ((OUTPUTS, PAIRS), spoiled(50, 0.2)):
+        made = corpus_score(metric, sentence_statistics(metric, outputs, pairs).sum(0))
+        expected = METRICS[metric]().corpus_score(outputs, streams(pairs)).score
+        assert made == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_resample_is_the_score_of_the_sentences_drawn(metric):
+    outputs, pairs = spoiled(20, 0.2)
+    counts = sentence_statistics(metric, outputs, pairs)
+    drawn = [3, 3, 3, 7, 0, 19] + [11] * 14
+    expected = METRICS[metric]().corpus_score([outputs[i] for i in drawn], streams([pairs[i] for i in drawn])).score
+    assert corpus_score(metric, counts[drawn].sum(0)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_intervals_are_as_wide_as_sacrebleus(metric):
+    outputs, pairs = spoiled(200, 0.2)
+    low, high = interval(resampled(metric, sentence_statistics(metric, outputs, pairs)))
+    theirs = METRICS[metric]().corpus_score(outputs, streams(pairs), n_bootstrap=1000)
+    assert low < theirs.score < high
+    assert (high - low) / 2 == pytest.approx(float(theirs._ci), rel=0.15)
+    assert (high + low) / 2 == pytest.approx(float(theirs._mean), abs=0.3 * float(theirs._ci))
+
+
+def test_intervals_stand_beside_every_score_and_hold_it(fixed, monkeypatch):
+    outputs, pairs = spoiled(120, 0.3)
+    monkeypatch.setattr(fixed, "texts", lambda texts, **settings: outputs)
+    made = evaluate(fixed, pairs)
+    for row in (made, *made["by_length"]):
+        for metric in METRICS:
+            low, high = row[f"{metric}_interval"]
+            assert 0 <= low <= row[metric] <= high <= 100.01
+    assert evaluate(fixed, pairs)["by_length"] == made["by_length"], "the draw is seeded"
+
+
+def test_intervals_shrink_with_more_sentences():
+    widths = []
+    for count in (25, 100, 400, 1600):
+        low, high = interval(resampled("bleu", sentence_statistics("bleu", *spoiled(count, 0.2))))
+        widths.append(high - low)
+    # With the square root of their number: each step halves them.
+    for wide, narrow in zip(widths, widths[1:]):
+        assert 0.3 * wide < narrow < 0.75 * wide
+
+
+def test_one_sentence_has_an_interval_of_one_point():
+    [row] = by_length(OUTPUTS[:1], PAIRS[:1])
+    assert row["bleu_interval"] == [row["bleu"]] * 2 and row["chrf_interval"] == [row["chrf"]] * 2
+    [empty] = by_length([""], PAIRS[:1])
+    assert empty["bleu"] == 0 and empty["bleu_interval"] == [0, 0] and empty["chrf_interval"] == [0, 0]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_difference_is_right_minus_left(metric):
+    good, pairs = spoiled(150, 0.1)
+    bad = [" ".join(output.split()[::2]) for output in good]
+    difference, low, high = bootstrap_difference(metric, bad, good, pairs)
+    scores = [METRICS[metric]().corpus_score(outputs, streams(pairs)).score for outputs in (good, bad)]
+    assert difference == pytest.approx(scores[0] - scores[1])
+    assert 0 < low < difference < high
+    turned = bootstrap_difference(metric, good, bad, pairs)
+    assert turned == pytest.approx((-difference, -high, -low))
+    assert bootstrap_difference(metric, good, good, pairs) == (0, 0, 0)
+
+
+def test_the_difference_is_paired():
+    """Both sides are the same but for one sentence in twenty: unpaired, the noise of the corpus would hide that."""
+    left, pairs = spoiled(200, 0.3)
+    right = [pair.references[0] if i % 20 == 0 else output for i, (output, pair) in enumerate(zip(left, pairs))]
+    difference, low, high = bootstrap_difference("chrf", left, right, pairs)
+    assert 0 < low < difference
+    alone = interval(resampled("chrf", sentence_statistics("chrf", left, pairs)))
+    assert high - low < alone[1] - alone[0]
