@@ -51,7 +51,7 @@ def read_pairs(path: str | Path) -> list[Pair]:
 
 
 def _is_csv(path: Path) -> bool:
-    return path.name.removesuffix(".gz").endswith(".csv")
+    return path.name.lower().removesuffix(".gz").endswith(".csv")
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:

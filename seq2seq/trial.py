@@ -1,0 +1,137 @@
+""""Your own test": pairs from a file that anybody may have sent, run through two translators and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from sacrebleu.metrics import CHRF
+
+from seq2seq.data import DataError, Pair, read_pairs, read_rows
+from seq2seq.evaluation import METRICS, bootstrap_difference, corpus_score, sentence_statistics
+from seq2seq.report import safe_cell
+from seq2seq.translator import MAX_CHARACTERS, TextError, Translator, check_search, clean
+
+MAX_BYTES, MAX_ROWS = 5_000_000, 2000
+ENDINGS = (".tsv", ".csv", ".txt")
+"""Packed files are not among them: 5 MB of gzip may unpack to gigabytes."""
+
+
+def read_upload(path: str | Path) -> list[Pair]:
+    """The pairs of a small UTF-8 file: source, reference, further references; `.csv`, or tab separated.
+
+    Raises DataError, with a message that names the file (not the folder it lies in), the line, and what to do. The size
+    is looked at before a byte is read.
+    """
+    path = Path(path)
+    name = path.name
+    if path.suffix.lower() not in ENDINGS:
+        raise DataError(f"{name}: unknown kind of file; save the table as UTF-8 text in a .tsv or .csv file")
+    if not path.is_file():
+        raise DataError(f"{name}: no such file; choose it again")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise DataError(f"{name} has {size / 1e6:,.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB. Send a part of it.")
+    try:
+        pairs = read_pairs(path)
+        numbered = zip(pairs, (number for number, _ in read_rows(path)))  # a pair a row, or it would have raised
+    except DataError as error:
+        # Where a server keeps uploads is nobody's business.
+        raise DataError(str(error).replace(str(path), name)) from None
+    if len(pairs) > MAX_ROWS:
+        raise DataError(f"{name} has {len(pairs):,} rows; the limit is {MAX_ROWS:,}. Send the first {MAX_ROWS:,}.")
+    for pair, number in numbered:
+        for cell in (pair.source, *pair.references):
+            if len(cell) > MAX_CHARACTERS:
+                raise DataError(
+                    f"{name}, line {number}: a cell has {len(cell):,} characters; the limit is {MAX_CHARACTERS:,}. "
+                    "Split it into sentences."
+                )
+        try:
+            clean(pair.source)
+        except TextError as error:
+            raise DataError(f"{name}, line {number}: {error}") from None
+    return pairs
+
+
+class Progress(NamedTuple):
+    """How many of the pairs both translators have gone through."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What two translators made of some pairs.
+
+    table: a row a pair, with source, reference (the first), left, right (their translations), chrf_left, chrf_right
+    (sentence chrF against all references, 0 to 100), and words (of the source, split on spaces).
+    scores: "sentences", and for "bleu" and "chrf" an object with the corpus scores "left" and "right", their
+    "difference" (right - left), and its 95 % "interval" [low, high] by paired bootstrap.
+    """
+
+    table: pd.DataFrame
+    scores: dict[str, int | dict[str, float | list[float]]]
+
+    def to_csv(self) -> str:
+        """The table as CSV, in which no spreadsheet finds a formula."""
+        return self.table.map(lambda cell: safe_cell(cell) if isinstance(cell, str) else cell).to_csv(
+            index=False, float_format="%.2f", lineterminator="\n"
+        )
+
+
+def run_trial(
+    left: Translator, right: Translator, pairs: Sequence[Pair], beam_size: int = 1, batch: int = 32
+) -> Iterator[Trial | Progress]:
+    """Translates all sources with both, under the same settings: a Progress after each batch, and the Trial last.
+
+    Whoever stops asking has cancelled it: nothing is computed between two items. Raises SearchError and ValueError
+    before the first.
+    """
+    check_search(beam_size)
+    if not pairs:
+        raise ValueError("there are no pairs to translate")
+    if batch < 1:
+        raise ValueError(f"batch is {batch}; it must be at least 1")
+    return _run(left, right, pairs, {"beam_size": beam_size}, batch)
+
+
+def _run(
+    left: Translator, right: Translator, pairs: Sequence[Pair], settings: dict[str, int], batch: int
+) -> Iterator[Trial | Progress]:
+    outputs: tuple[list[str], list[str]] = ([], [])
+    for start in range(0, len(pairs), batch):
+        sources = [pair.source for pair in pairs[start : start + batch]]
+        for translator, made in zip((left, right), outputs):
+            made += translator.texts(sources, **settings)
+        yield Progress(len(outputs[0]), len(pairs))
+    yield Trial(_table(*outputs, pairs), _scores(*outputs, pairs))
+
+
+def _table(left: Sequence[str], right: Sequence[str], pairs: Sequence[Pair]) -> pd.DataFrame:
+    chrf = CHRF()
+    columns = {
+        "source": [pair.source for pair in pairs],
+        "reference": [pair.references[0] for pair in pairs],
+        "left": left,
+        "right": right,
+        "chrf_left": [chrf.sentence_score(output, pair.references).score for output, pair in zip(left, pairs)],
+        "chrf_right": [chrf.sentence_score(output, pair.references).score for output, pair in zip(right, pairs)],
+        "words": [len(pair.source.split()) for pair in pairs],
+    }
+    return pd.DataFrame(columns)
+
+
+def _scores(left: Sequence[str], right: Sequence[str], pairs: Sequence[Pair]) -> dict:
+    scores: dict = {"sentences": len(pairs)}
+    for metric in METRICS:
+        of_left, of_right = (
+            corpus_score(metric, sentence_statistics(metric, outputs, pairs).sum(0)) for outputs in (left, right)
+        )
+        difference, low, high = bootstrap_difference(metric, left, right, pairs)
+        scores[metric] = {"left": of_left, "right": of_right, "difference": difference, "interval": [low, high]}
+    return scores
