@@ -179,6 +179,32 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to translate.")],
+    left: Checkpoint = "checkpoints/en-fr-plain",
+    right: Checkpoint = DEFAULT_CHECKPOINT,
+    reference: Annotated[str, typer.Option(metavar="TEXT", help="A French translation to score both against.")] = "",
+    beam: Beam = 1,
+    device: Device = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, both translations in it.")] = False,
+) -> None:
+    """Translate TEXT with two checkpoints under the same settings, and say where they part."""
+    from seq2seq import comparison
+    from seq2seq.translator import Translator, check_search
+
+    check_texts([text], "text")
+    with bad_input():
+        check_search(beam)
+        comparison.clean_reference(reference)
+        sides = [Translator.from_checkpoint(project_path(checkpoint), device) for checkpoint in (left, right)]
+    made = comparison.compare(*sides, text, reference, beam)
+    for name, warnings in (("left", made.left.warnings), ("right", made.right.warnings), ("reference", made.warnings)):
+        for warning in warnings:
+            note(f"warning: {name}: {warning}")
+    print(json.dumps(made.to_dict(), ensure_ascii=False) if as_json else comparison.summary_lines(made))
+
+
+@app.command()
 @with_settings
 def train(
     ctx: typer.Context,

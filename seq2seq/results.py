@@ -65,7 +65,9 @@ def score_table(result: dict[str, Any]) -> str:
     lines = [f"{name:20} {value}" for name, value in result.items() if name != "by_length"]
     for row in result.get("by_length", ()):
         words = f"{row['from']:>3} to {row['to']:>3} words"
-        lines.append(f"{words}: BLEU {row['bleu']:6.2f}  chrF {row['chrf']:6.2f}  ({row['sentences']} sentences)")
+        low, high = row["bleu_interval"]
+        bleu = f"BLEU {row['bleu']:6.2f} ({low:.2f} to {high:.2f})"
+        lines.append(f"{words}: {bleu}  chrF {row['chrf']:6.2f}  ({row['sentences']} sentences)")
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seq2seq import cli
+from seq2seq import cli, comparison
 from seq2seq.config import ModelConfig, TrainConfig
 from seq2seq.console import project_path
 from seq2seq.decoder import DECODERS
@@ -105,6 +105,13 @@ def test_help_does_not_wait_for_torch():
         (["translate", "--target", " ", "x"], "--target"),
         (["translate", "--checkpoint", "nowhere/at/all", "x"], "nowhere/at/all"),
         (["translate", "--device", "abacus", "x"], "abacus"),
+        (["compare"], "TEXT"),
+        (["compare", " "], "no text"),
+        (["compare", "x", "--left", "nowhere/at/all"], "nowhere/at/all"),
+        (["compare", "x", "--right", "nowhere/at/all"], "nowhere/at/all"),
+        (["compare", "x", "--beam", "0"], "beam"),
+        (["compare", "x", "--reference", "y" * 1001], "reference"),
+        (["compare", "x", "--device", "abacus"], "abacus"),
         (["evaluate"], "--alignment"),
         (["evaluate", "--data", "a", "--alignment", "b"], "--alignment"),
         (["evaluate", "--data", "missing.tsv"], "missing.tsv"),
@@ -120,6 +127,9 @@ def test_wrong_calls_are_one_line_and_exit_2(call, checkpoints, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     if arguments[:1] == ["translate"] and "--checkpoint" not in arguments:
         arguments = [*arguments, "--checkpoint", str(checkpoints / "additive")]
+    if arguments[:1] == ["compare"]:  # a later flag takes the place of an earlier one
+        plain = str(checkpoints / "plain")
+        arguments = ["compare", "--left", plain, "--right", plain, *arguments[1:]]
     assert_refused(call(*arguments), part)
     assert list(tmp_path.iterdir()) == []
 
@@ -237,6 +247,42 @@ def test_checkpoints_are_found_from_any_folder(tmp_path, monkeypatch):
     assert project_path("somebody/on-the-hub") == "somebody/on-the-hub"
 
 
+# -- compare ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(checkpoints) -> list[str]:
+    return ["--left", str(checkpoints / "plain"), "--right", str(checkpoints / "additive")]
+
+
+def test_compare_json_is_that_of_the_python_door(call, checkpoints, two):
+    reference = FRENCH[0]
+    code, out, err = call("compare", ENGLISH[0], *two, "--reference", reference, "--beam", "2", "--json")
+    result = json.loads(out)
+    assert code == 0 and out.count("\n") == 1
+    sides = [Translator.from_checkpoint(checkpoints / kind, "cpu") for kind in ("plain", "additive")]
+    expected = comparison.compare(*sides, ENGLISH[0], reference, 2).to_dict()
+    for made in (result, expected):
+        for side in ("left", "right"):
+            assert made[side].pop("seconds") > 0
+    assert result == expected and result["chrf"].keys() == {"left", "right"}
+    assert result["left"]["attention"] is None and result["right"]["attention"]
+
+
+def test_compare_for_people_names_both_and_where_they_part(call, two):
+    code, out, _ = call("compare", ENGLISH[0], *two)
+    lines = out.splitlines()
+    assert code == 0 and lines[0].startswith("plain: ") and lines[2].startswith("additive: ")
+    assert "part at word" in lines[-1] and "chrF" not in out
+    code, out, err = call("compare", ENGLISH[0], *two, "--reference", ENGLISH[0])
+    assert code == 0 and "chrF" in out and "warning: reference: " in err and "English" in err
+
+
+def test_compare_of_one_checkpoint_with_itself(call, checkpoints):
+    code, out, _ = call("compare", "A dog.", "--left", checkpoints / "plain", "--right", checkpoints / "plain")
+    assert code == 0 and "same" in out
+
+
 # -- evaluate ---------------------------------------------------------------------------------------------------------
 
 
@@ -246,7 +292,8 @@ def test_evaluate_prints_and_saves_the_scores(call, checkpoints, pairs):
     result = json.loads(out)
     assert code == 0 and list(result) == SCORES
     assert result["sentences"] == len(ENGLISH)
-    assert all(list(row) == ["from", "to", "sentences", "bleu", "chrf"] for row in result["by_length"])
+    bins = ["from", "to", "sentences", "bleu", "chrf", "bleu_interval", "chrf_interval"]
+    assert all(list(row) == bins for row in result["by_length"])
     saved = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["pairs"]
     assert {key: saved[key] for key in SCORES} == result
     assert saved["command"] == f"python -m seq2seq evaluate --checkpoint {folder} --data {pairs}"
