@@ -119,9 +119,10 @@ def resampled(metric: str, counts: np.ndarray) -> np.ndarray:
     """(RESAMPLES,): scores of as many sentences, drawn with replacement (Koehn 2004, "Statistical Significance Tests
     for Machine Translation Evaluation"). The same sentences are drawn whenever there are equally many."""
     n = len(counts)
-    # How often each sentence was drawn: the sums of all resamples are then one product.
-    drawn = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    return np.array([corpus_score(metric, row) for row in drawn @ counts])
+    random = np.random.default_rng(SEED)
+    # How often each sentence was drawn is all that a sum needs; one draw at a time, as a corpus may be large.
+    sums = (random.multinomial(n, np.full(n, 1 / n)) @ counts for _ in range(RESAMPLES))
+    return np.array([corpus_score(metric, row) for row in sums])
 
 
 def interval(scores: np.ndarray) -> tuple[float, float]:

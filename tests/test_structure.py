@@ -19,7 +19,7 @@ LAYERS = (
     {"search"},
     {"translation"},
     {"translator"},
-    {"evaluation", "explain"},
+    {"evaluation", "explain", "comparison", "bottleneck"},
     {"training"},
 )
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
