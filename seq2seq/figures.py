@@ -6,7 +6,7 @@ scale is fixed at 0 to 1 for every sentence; a scale fitted to each sentence wou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
@@ -16,21 +16,27 @@ import plotly.graph_objects as go
 from seq2seq.translation import Translation
 
 # One hue, light = none, dark = strong; told apart by lightness alone, so safe for colour-blind readers. On a dark page the
-# empty cell takes the page's tone and strength is brightness.
+# empty cell takes the page's tone and strength is brightness. "need" is the scale of occlusion maps, in another hue so that
+# they are not taken for attention; "left" and "right" are the two models of a comparison.
 THEMES: dict[str, dict[str, Any]] = {
     "light": {
         "text": "#1f2933",
         "grid": "#d5dce4",
-        "paper": "rgba(0,0,0,0)",
+        "left": "#b45309",
+        "right": "#1d6fb8",
+        "need": [[0, "#fdf8f3"], [0.25, "#f6d3ae"], [0.5, "#e39b58"], [0.75, "#b45f1c"], [1, "#5c2a06"]],
         "scale": [[0, "#f6f9fc"], [0.25, "#c3dbef"], [0.5, "#7fb2dc"], [0.75, "#2f7dbd"], [1, "#08396b"]],
     },
     "dark": {
         "text": "#e6edf3",
         "grid": "#3a4450",
-        "paper": "rgba(0,0,0,0)",
+        "left": "#f0a35e",
+        "right": "#6cb6f0",
+        "need": [[0, "#221a14"], [0.25, "#573414"], [0.5, "#a05f22"], [0.75, "#dc9a58"], [1, "#ffe6cc"]],
         "scale": [[0, "#161d26"], [0.25, "#1d3f60"], [0.5, "#2b6ca3"], [0.75, "#5ba3dc"], [1, "#d3ebff"]],
     },
 }
+CLEAR = "rgba(0,0,0,0)"
 FONT = "system-ui, sans-serif"
 EOS = "<eos>"
 NUMBERS_UP_TO = 12
@@ -81,19 +87,17 @@ def heatmap(
     show_eos: with the row in which the model decided to stop. dark: for a dark page.
     A model without attention gets a sentence that says so, never a map.
     """
-    return go.Figure(heatmap_spec(translation, pieces=pieces, show_eos=show_eos, dark=dark))
+    return go.Figure(painted(heatmap_spec(translation, pieces=pieces, show_eos=show_eos), THEMES["dark" if dark else "light"]))
 
 
-def heatmap_spec(
-    translation: Translation, *, pieces: bool = False, show_eos: bool = True, dark: bool = False
-) -> dict[str, Any]:
-    """The same figure as plain values, {"data", "layout"}: a stream of them costs no validation."""
-    theme = THEMES["dark" if dark else "light"]
+def heatmap_spec(translation: Translation, *, pieces: bool = False, show_eos: bool = True) -> dict[str, Any]:
+    """The same figure as plain values, {"data", "layout"}, so that a stream of them costs no validation. Colours that depend
+    on the theme stand as names, "theme:text"; `painted` puts them in, on the page its twin in `plot.js`."""
     shown = grid(translation, pieces=pieces, show_eos=show_eos)
     # An empty template: Plotly's own would bring its colours, and 7 kB.
-    base = {"template": {}, "paper_bgcolor": theme["paper"], "font": {"color": theme["text"], "size": 13, "family": FONT}}
+    base = {"template": {}, "paper_bgcolor": CLEAR, "font": {"color": "theme:text", "size": 13, "family": FONT}}
     if shown.weights is None:
-        return {"data": [], "layout": base | _sentence(no_attention(translation), theme)}
+        return {"data": [], "layout": base | _sentence(no_attention(translation))}
     T, S = len(shown.rows), len(shown.columns)
     weights = np.clip(shown.weights.astype(float), 0, 1).round(4)
     trace = {
@@ -101,7 +105,7 @@ def heatmap_spec(
         "z": weights.tolist(),
         "zmin": 0,
         "zmax": 1,
-        "colorscale": theme["scale"],
+        "colorscale": "theme:scale",
         "xgap": 1,
         "ygap": 1,
         "text": [[f"{100 * w:.0f}" if w >= 0.01 else "" for w in row] for row in weights.tolist()],
@@ -120,15 +124,15 @@ def heatmap_spec(
         "width": LEFT + S * CELL + 90,
         "height": TOP + T * CELL + PADDING,
         "margin": {"l": LEFT, "r": 70, "t": TOP, "b": PADDING},
-        "plot_bgcolor": theme["grid"],
+        "plot_bgcolor": "theme:grid",
         "hoverlabel": {"font": {"size": 14}},
-        "xaxis": _axis(shown.columns) | {"side": "top", "range": [-0.5, S - 0.5], "tickangle": -45},
-        "yaxis": _axis(shown.rows) | {"range": [T - 0.5, -0.5]},
+        "xaxis": axis(shown.columns) | {"side": "top", "range": [-0.5, S - 0.5], "tickangle": -45},
+        "yaxis": axis(shown.rows) | {"range": [T - 0.5, -0.5]},
     }
     return {"data": [trace], "layout": layout}
 
 
-def _axis(words: Sequence[str]) -> dict[str, Any]:
+def axis(words: Sequence[str]) -> dict[str, Any]:
     """An integer axis with its own tick text: words as categories would merge when they repeat."""
     return {
         "tickmode": "array",
@@ -142,7 +146,18 @@ def _axis(words: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _sentence(text: str, theme: dict[str, Any]) -> dict[str, Any]:
+def painted(spec: Any, theme: Mapping[str, Any]) -> Any:
+    """A copy of plain values with "theme:NAME" replaced by the theme's colour or scale of that name."""
+    if isinstance(spec, dict):
+        return {key: painted(value, theme) for key, value in spec.items()}
+    if isinstance(spec, list):
+        return [painted(value, theme) for value in spec]
+    if isinstance(spec, str) and spec.startswith("theme:"):
+        return theme.get(spec.removeprefix("theme:"), spec)
+    return spec
+
+
+def _sentence(text: str) -> dict[str, Any]:
     """The layout of a figure that only says something."""
     note = {"text": escape(text, quote=False), "showarrow": False, "font": {"size": 15}, "xref": "paper", "yref": "paper"}
     hidden = {"visible": False}
@@ -151,7 +166,7 @@ def _sentence(text: str, theme: dict[str, Any]) -> dict[str, Any]:
         "height": 140,
         "xaxis": hidden,
         "yaxis": hidden,
-        "plot_bgcolor": theme["paper"],
+        "plot_bgcolor": CLEAR,
         "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
     }
 

@@ -54,8 +54,9 @@ def test_scale_is_fixed_and_not_of_the_sentence() -> None:
         assert (trace.zmin, trace.zmax) == (0, 1)
 
 
+@pytest.mark.parametrize("scale", ["scale", "need"])
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
-def test_scale_has_one_direction_of_lightness(theme: dict) -> None:
+def test_scale_has_one_direction_of_lightness(theme: dict, scale: str) -> None:
     """Strength can be told by lightness alone, whatever colours an eye can see."""
 
     def luminance(colour: str) -> float:
@@ -63,7 +64,7 @@ def test_scale_has_one_direction_of_lightness(theme: dict) -> None:
                   for v in (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))]  # fmt: skip
         return float(np.dot([0.2126, 0.7152, 0.0722], linear))
 
-    steps = np.diff([luminance(colour) for _, colour in theme["scale"]])
+    steps = np.diff([luminance(colour) for _, colour in theme[scale]])
     assert (steps < 0).all() or (steps > 0).all()
 
 

@@ -6,9 +6,13 @@ from typing import Any
 
 import gradio as gr
 
+from seq2seq import comparison
 from seq2seq.demo import models
 from seq2seq.model import CheckpointError
-from seq2seq.translator import TextError
+from seq2seq.translator import SearchError, TextError
+
+REFUSALS = (TextError, SearchError, CheckpointError)
+"""Errors whose message is for the caller."""
 
 
 def translate(text: str, checkpoint: str = models.DEFAULT, beam_size: int = 1) -> dict[str, Any]:
@@ -21,5 +25,23 @@ def translate(text: str, checkpoint: str = models.DEFAULT, beam_size: int = 1) -
     """
     try:
         return models.translator(checkpoint).translate(text, beam_size=beam_size).to_dict()
-    except (TextError, CheckpointError, ValueError) as error:
+    except REFUSALS as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def compare(
+    text: str, left: str = "en-fr-plain", right: str = models.DEFAULT, reference: str = ""
+) -> dict[str, Any]:
+    """Translate one text with two models under equal settings, and score both against a reference if one is given.
+
+    Parameters:
+        text: The English sentence.
+        left: The first model, by the name of its folder.
+        right: The second model, by the name of its folder.
+        reference: A French translation to score both against; may be empty.
+    """
+    try:
+        sides = models.translator(left), models.translator(right)
+        return comparison.compare(*sides, text, reference).to_dict()
+    except REFUSALS as error:
         raise gr.Error(str(error), print_exception=False) from error

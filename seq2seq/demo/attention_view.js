@@ -1,14 +1,7 @@
-// Draws one view (see attention_view.py): source chips, target chips, heatmap, caption. Gradio runs this once, with
-// `element`, `props` and `watch`; it must never set text as markup.
+// Draws one view (see attention_view.py): source chips, target chips, heatmap, caption. Runs after plot.js.
 
-const hue = { light: "47, 125, 189", dark: "91, 163, 220" };
-const make = (tag, className, parent) => {
-  const node = document.createElement(tag);
-  node.className = className;
-  parent.append(node);
-  return node;
-};
-
+const hue = { light: "47, 125, 189", dark: "91, 163, 220", needlight: "180, 95, 28", needdark: "220, 154, 88" };
+const hueName = () => (top === 1 ? "" : "need") + (isDark() ? "dark" : "light");
 const root = document.createElement("div");
 const message = make("p", "lens-message", root);
 message.setAttribute("role", "alert");
@@ -24,10 +17,10 @@ const caption = make("p", "lens-caption", body);
 const warnings = make("ul", "lens-warnings", body);
 
 let pinned = null; // the chip a click holds: {side, index}
-let weights = null; // rows x columns of what is drawn
+let weights = null; // rows x columns of what is drawn; null if words have nothing to do with one another
+let top = 1; // the weight at which a chip is fully shaded
 let outlined = []; // the outline of the chosen row or column, as Plotly shapes
-let drawing = null; // the Plotly call under way
-let waiting = null; // the one to make after it: only the newest counts, so a slow machine skips frames, not time
+const queue = plotQueue();
 
 function chipLine(language) {
   const line = make("div", "lens-line", body);
@@ -35,8 +28,8 @@ function chipLine(language) {
   return make("div", "lens-chips", line);
 }
 
-const isDark = () => document.body.classList.contains("dark");
-const percent = (weight) => `${Math.round(100 * weight)} %`;
+// Attention in percent; what a word loses without another one as a number.
+const amount = (weight) => (top === 1 ? `${Math.round(100 * weight)} %` : weight.toFixed(1));
 
 // -- chips ----------------------------------------------------------------------------------------------------------
 
@@ -47,11 +40,11 @@ function describe(side, index, words, others) {
   if (!weights) return words[index];
   const found = weightsOf(side, index)
     .map((weight, i) => [weight, others[i]])
-    .filter(([weight]) => weight >= 0.05)
+    .filter(([weight]) => weight >= 0.05 * top)
     .sort((a, b) => b[0] - a[0])
     .slice(0, 3)
-    .map(([weight, word]) => (side === "target" ? `${percent(weight)} on ${word}` : `${percent(weight)} of ${word}`));
-  return `${words[index]}: ${found.join(", ") || "nothing over 5 %"}`;
+    .map(([weight, word]) => `${amount(weight)} ${side === "target" ? "on" : "of"} ${word}`);
+  return `${words[index]}: ${found.join(", ") || "nothing worth naming"}`;
 }
 
 function fill(side, words, others, unknown) {
@@ -91,27 +84,15 @@ function shade(chosen) {
   for (const side of ["source", "target"]) {
     const shares = active && side !== active.side ? weightsOf(active.side, active.index) : null;
     chips[side].forEach((chip, index) => {
-      const share = shares ? shares[index] || 0 : 0;
+      const share = shares ? Math.min(1, Math.max(0, (shares[index] || 0) / top)) : 0;
       chip.classList.toggle("lens-chosen", Boolean(active && side === active.side && index === active.index));
       chip.classList.toggle("lens-pinned", Boolean(pinned && side === pinned.side && index === pinned.index));
       chip.classList.toggle("lens-strong", share > 0.55);
-      chip.style.backgroundColor = share > 0.01 ? `rgba(${hue[isDark() ? "dark" : "light"]}, ${share})` : "";
-      chip.lastChild.textContent = share >= 0.05 ? percent(share) : "";
+      chip.style.backgroundColor = share > 0.01 ? `rgba(${hue[hueName()]}, ${share})` : "";
+      chip.lastChild.textContent = share >= 0.05 ? amount(share * top) : "";
     });
   }
   outline(active);
-}
-
-// Plotly calls wait for one another. A newer chart replaces a waiting one.
-function plotly(call) {
-  waiting = call;
-  if (drawing) return;
-  const next = () => {
-    const now = waiting;
-    waiting = null;
-    drawing = now && now().catch(console.error).then(next);
-  };
-  next();
 }
 
 function outline(active) {
@@ -126,8 +107,8 @@ function outline(active) {
     line: { color: isDark() ? "#ffb454" : "#c2410c", width: 2 },
   };
   outlined = shape ? [shape] : [];
-  if (plot.layout && !waiting && JSON.stringify(plot.layout.shapes || []) !== JSON.stringify(outlined))
-    plotly(() => Plotly.relayout(plot, { shapes: outlined }));
+  if (plot.layout && !queue.busy() && JSON.stringify(plot.layout.shapes || []) !== JSON.stringify(outlined))
+    queue.add(() => Plotly.relayout(plot, { shapes: outlined }));
 }
 
 // -- heatmap --------------------------------------------------------------------------------------------------------
@@ -137,7 +118,7 @@ const longest = (words) => Math.min(18, Math.max(...words.map((word) => word.len
 // Cells shrink to fit up to 20 words, but never below what slanted labels need; then the picture scrolls.
 function sizes(view, width) {
   const [T, S] = [view.rows.length, view.columns.length];
-  const narrow = width < 480;
+  const narrow = width < 560;
   const left = 18 + 8 * longest(view.rows.concat("xxxxxx"));
   const top = 22 + 6 * longest(view.columns);
   // The last slanted label leans over the edge, where Plotly would drop it; the colour bar stands there too.
@@ -148,66 +129,50 @@ function sizes(view, width) {
 }
 
 function draw(view) {
-  const theme = props.themes[isDark() ? "dark" : "light"];
-  const size = sizes(view, scroller.clientWidth || 600);
-  const figure = JSON.parse(JSON.stringify(view.figure));
-  const [trace, layout] = [figure.data[0], figure.layout];
-  trace.colorscale = theme.scale;
-  trace.showscale = !size.narrow;
-  if (size.narrow) trace.texttemplate = "";
-  Object.assign(layout, {
-    width: size.width,
-    height: size.height,
-    margin: { l: size.left, r: size.right, t: size.top, b: 12 },
-    plot_bgcolor: theme.grid,
-  });
-  layout.font.color = theme.text;
-  const config = { displayModeBar: false, displaylogo: false, showSendToCloud: false, responsive: false };
-  plotly(() => Plotly.react(plot, figure.data, { ...layout, shapes: outlined }, config).then(listen));
+  const { data, layout } = painted(view.figure);
+  const width = scroller.clientWidth || 600;
+  const size = weights ? sizes(view, width) : { width };
+  layout.width = size.width;
+  if (weights) {
+    layout.height = size.height;
+    layout.margin = { l: size.left, r: size.right, t: size.top, b: 12 };
+    data[0].showscale = !size.narrow;
+    if (size.narrow) data[0].texttemplate = "";
+  }
+  queue.add(() => Plotly.react(plot, data, { ...layout, shapes: outlined }, PLOT_CONFIG).then(listen));
 }
 
 // Pointing at a cell shades the chips of its row.
 function listen() {
   if (plot.dataset.listening) return;
   plot.dataset.listening = "yes";
-  plot.on("plotly_hover", (event) => shade({ side: "target", index: event.points[0].y }));
+  plot.on("plotly_hover", (event) => weights && shade({ side: "target", index: event.points[0].y }));
   plot.on("plotly_unhover", () => shade(pinned));
 }
 
 // -- all of it ------------------------------------------------------------------------------------------------------
 
 function render() {
-  const home = element.querySelector(".lens");
-  if (root.parentElement !== home) home.replaceChildren(root);
   const view = props.value;
   message.textContent = (view && view.message) || "";
   message.hidden = !message.textContent;
   body.hidden = !view || Boolean(view.message);
   if (body.hidden) return;
   if (view.growing) pinned = null;
-  weights = view.figure && view.rows.length ? view.figure.data[0].z : null;
+  weights = view.figure && view.grid && view.rows.length ? view.figure.data[0].z : null;
+  top = weights ? view.figure.data[0].zmax : 1;
   fill("source", view.columns, view.rows, view.unknown);
   fill("target", view.rows, view.columns, []);
   lines.target.classList.toggle("lens-growing", view.growing);
   note.textContent = view.note;
   note.hidden = !view.note;
-  scroller.hidden = !weights;
+  scroller.hidden = !view.figure || !view.rows.length;
   caption.textContent = view.caption;
   plot.setAttribute("aria-label", view.caption);
   warnings.replaceChildren();
   view.warnings.forEach((text) => (make("li", "", warnings).textContent = text));
   shade(pinned);
-  if (weights) draw(view);
+  if (!scroller.hidden) draw(view);
 }
 
-watch("value", render);
-render();
-let width = 0;
-new ResizeObserver(() => {
-  // Also fires when a hidden tab is shown; the chart's own growth does not change the width.
-  if (scroller.clientWidth && scroller.clientWidth !== width) {
-    width = scroller.clientWidth;
-    render();
-  }
-}).observe(scroller);
-new MutationObserver(render).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+mount(root, render, scroller);

@@ -6,39 +6,20 @@ hands the browser one small JSON value, and Plotly updates the chart in place.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import gradio as gr
-import plotly
+import numpy as np
 
-from seq2seq.figures import THEMES, caption, grid, heatmap_spec, no_attention
+from seq2seq.charts import occlusion_map, strip
+from seq2seq.demo.component import PageComponent
+from seq2seq.figures import Grid, caption, grid, heatmap_spec, no_attention
 from seq2seq.translation import Translation
 
-HERE = Path(__file__).parent
-PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
+class AttentionView(PageComponent):
+    """Shows what `view` made."""
 
-class AttentionView(gr.HTML):
-    """Shows what `view` made. The text in it is only ever set as text, never as markup."""
-
-    def __init__(self, value: dict[str, Any] | None = None, **options: Any) -> None:
-        # The browser's Plotly is the one inside the plotly package, so that the page needs no network.
-        gr.set_static_paths([PLOTLY_JS])
-        super().__init__(
-            value=value,
-            html_template='<div class="lens"></div>',
-            js_on_load=(HERE / "attention_view.js").read_text(encoding="utf-8"),
-            head=f'<script src="gradio_api/file={PLOTLY_JS.as_posix()}"></script>',
-            themes=THEMES,
-            **options,
-        )
-
-    def postprocess(self, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        return value
-
-    def api_info(self) -> dict[str, Any]:
-        return {"type": "object"}
+    SCRIPT = "attention_view.js"
 
 
 def message(text: str) -> dict[str, Any]:
@@ -51,7 +32,7 @@ def view(
 ) -> dict[str, Any]:
     """Everything the browser draws of one translation; `growing` while further words are to come."""
     shown = grid(translation, pieces=pieces, show_eos=show_eos)
-    figure = None if shown.weights is None else heatmap_spec(translation, pieces=pieces, show_eos=show_eos)
+    drawn = shown.weights is not None
     unknown = set(translation.unknown_words)
     if pieces:
         unknown = {i for i, word in enumerate(translation.source_word_of) if word in unknown}
@@ -59,9 +40,27 @@ def view(
         "rows": list(shown.rows),
         "columns": list(shown.columns),
         "unknown": sorted(unknown),
-        "figure": figure,
-        "note": no_attention(translation) if figure is None else "",
-        "caption": "" if growing or figure is None else caption(translation, show_eos=show_eos),
+        "figure": heatmap_spec(translation, pieces=pieces, show_eos=show_eos) if drawn else None,
+        "grid": drawn,  # whether the figure's cells are rows x columns, so that chips can be shaded by them
+        "note": "" if drawn else no_attention(translation),
+        "caption": "" if growing or not drawn else caption(translation, show_eos=show_eos),
         "warnings": list(translation.warnings),
         "growing": growing,
+    }
+
+
+def strip_view(translation: Translation, vector: np.ndarray) -> dict[str, Any]:
+    """What a model without attention saw: `vector` (H,), the same at every step."""
+    return view(translation) | {"figure": strip(vector), "caption": f"The {len(vector)} numbers, each between −1 and 1."}
+
+
+def occlusion_view(translation: Translation, lost: np.ndarray) -> dict[str, Any]:
+    """What each word needed: `lost` (target words, source words) as `explain.occlusion` gives it."""
+    rows = grid(translation, show_eos=False).rows
+    shown = Grid(rows, translation.source_words, lost[: len(rows)])
+    return view(translation) | {
+        "figure": occlusion_map(shown),
+        "grid": True,
+        "note": "",
+        "caption": "Each English word was hidden in turn; a dark cell means that the French word became less likely without it.",
     }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from seq2seq.model import CONFIG_FILE, CheckpointError
+from seq2seq.results import METRICS_FILE
 from seq2seq.translator import Translator, choose_device
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
@@ -41,6 +44,30 @@ def choices() -> list[tuple[str, str]]:
     labels = [LABELS.get(kind, kind) for kind in kinds]
     # Two checkpoints of one kind are told apart by their names.
     return [(label if labels.count(label) == 1 else f"{label}: {name}", name) for label, name in zip(labels, names())]
+
+
+def label(name: str) -> str:
+    """What the page calls a checkpoint."""
+    return {value: text for text, value in choices()}[name]
+
+
+def labels(left: str, right: str) -> dict[str, str]:
+    """What the page calls the two models of a comparison; the same one twice is told apart by side."""
+    if left == right:
+        return {"left": f"{label(left)}, left", "right": f"{label(right)}, right"}
+    return {"left": label(left), "right": label(right)}
+
+
+def default_pair() -> tuple[str, str]:
+    """Plain on the left and the default on the right; the default twice if nothing else is there."""
+    return ("en-fr-plain" if "en-fr-plain" in names() else names()[0]), names()[0]
+
+
+@cache
+def metrics() -> dict[str, dict[str, Any]]:
+    """Each checkpoint's `metrics.json`; those that have none are left out."""
+    files = {name: CHECKPOINTS / name / METRICS_FILE for name in names()}
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items() if path.is_file()}
 
 
 def device_name() -> str:

@@ -9,9 +9,11 @@ from typing import Any
 import gradio as gr
 
 from seq2seq.demo import api, models
+from seq2seq.demo.compare_tab import compare_tab
 from seq2seq.demo.translate_tab import translate_tab
 
 TITLE = "Attention Lens"
+TABS = ("translate", "compare")
 HEADER = """<div id="lens-header"><span class="lens-device">running on {device}</span><h1>Attention Lens</h1>
 <p>See which English words a translator looks back at while it writes each French word.</p></div>"""
 
@@ -21,11 +23,21 @@ def build() -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         # First, so that no event of the page takes its name.
         gr.api(api.translate, api_name="translate", concurrency_limit=4)
+        gr.api(api.compare, api_name="compare", concurrency_limit=4)
         gr.HTML(HEADER.format(device=escape(models.device_name())))
-        with gr.Tabs():
-            with gr.Tab("Translate", id="translate"):
+        with gr.Tabs() as tabs:
+            with gr.Tab("Translate", id=TABS[0]):
                 translate_tab(page)
+            with gr.Tab("Compare", id=TABS[1]):
+                compare_tab(page)
+        page.load(tab_from_link, None, tabs, api_visibility="private", show_progress="hidden")
     return page
+
+
+def tab_from_link(request: gr.Request) -> Any:
+    """The tab that `/?tab=…` asks for."""
+    tab = request.query_params.get("tab")
+    return gr.Tabs(selected=tab) if tab in TABS else gr.skip()
 
 
 def launch_options() -> dict[str, Any]:

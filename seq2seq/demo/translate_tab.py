@@ -14,7 +14,7 @@ from seq2seq.demo.attention_view import AttentionView, message, view
 from seq2seq.figures import grid
 from seq2seq.model import CheckpointError
 from seq2seq.translation import Translation
-from seq2seq.translator import TextError
+from seq2seq.translator import SearchError, TextError
 
 EXAMPLES = (
     "A man in a blue shirt is riding a bicycle.",
@@ -96,7 +96,7 @@ def translate(text: str, checkpoint: str, beam_size: float, unit: str, eos: bool
             picture = view(last, pieces=unit == PIECES, show_eos=eos, growing=True)
             yield picture, last.translation, gr.skip(), gr.skip(), gr.skip()
         yield show(last, unit, eos)
-    except (TextError, CheckpointError) as error:
+    except (TextError, SearchError, CheckpointError) as error:
         yield failed(error)
 
 
@@ -107,6 +107,11 @@ def redraw(translation: Translation | None, unit: str, eos: bool) -> tuple[Any, 
     return view(translation, pieces=unit == PIECES, show_eos=eos), *tables(translation, unit, eos)
 
 
+def beam_from_link(asked: str) -> int:
+    """The beam a link asks for; 1 if that is none the page offers."""
+    return int(asked) if asked.isdecimal() and 1 <= int(asked) <= BEAMS else 1
+
+
 def from_link(request: gr.Request) -> Iterator[Shown]:
     """What `/?text=…&checkpoint=…&beam=…` asks for: text, checkpoint and beam for the controls, then as `translate`."""
     asked = dict(request.query_params)
@@ -114,8 +119,7 @@ def from_link(request: gr.Request) -> Iterator[Shown]:
         yield (gr.skip(),) * 8  # a generator that yields nothing would empty the page
         return
     checkpoint = asked.get("checkpoint", models.names()[0])
-    beam = asked.get("beam", "1")
-    beam = int(beam) if beam.isdecimal() and 1 <= int(beam) <= BEAMS else 1
+    beam = beam_from_link(asked.get("beam", "1"))
     known = checkpoint if checkpoint in models.names() else gr.skip()
     for shown in translate(asked["text"], checkpoint, beam, WORDS, False):
         yield asked["text"], known, beam, *shown
@@ -131,7 +135,7 @@ def translate_tab(page: gr.Blocks) -> None:
         EXAMPLES[0], label="English", placeholder="Type an English sentence and press Enter", submit_btn="Translate",
         lines=1, max_lines=4, autofocus=False, elem_id="source-text",
     )  # fmt: skip
-    with gr.Row(elem_id="examples"):
+    with gr.Row(elem_classes="examples"):
         examples = [gr.Button(example, size="sm", variant="secondary") for example in EXAMPLES]
     with gr.Row(elem_id="settings"):
         checkpoint = gr.Radio(models.choices(), value=models.names()[0], label="Model", elem_id="checkpoint", scale=2)
@@ -143,7 +147,7 @@ def translate_tab(page: gr.Blocks) -> None:
     with gr.Row(elem_id="switches"):
         unit = gr.Radio([WORDS, PIECES], value=WORDS, show_label=False, container=False, elem_id="unit", min_width=200)
         eos = gr.Checkbox(False, label="show the <eos> row", container=False, elem_id="eos", min_width=200)
-    gr.Markdown(HELP, elem_id="help")
+    gr.Markdown(HELP, elem_classes="help")
     with gr.Accordion("The numbers behind the picture", open=False):
         weights = gr.Dataframe(first[3], label="Attention in percent", interactive=False, elem_id="weights")
         candidates = gr.Dataframe(

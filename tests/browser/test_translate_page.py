@@ -13,7 +13,7 @@ from tests.browser.conftest import SCREENSHOTS
 
 # What is drawn, read out of Plotly's own state in the page.
 DRAWN = """() => {
-    const plot = document.querySelector('#attention-view .lens-plot');
+    const plot = attention-view .lens > div.).dataset#attention-view .lens-plot');
     const text = (side) => [...document.querySelectorAll('#attention-view .lens-chips')][side];
     const words = (line) => [...line.querySelectorAll('.lens-word')].map((w) => w.textContent);
     return {
@@ -21,7 +21,7 @@ DRAWN = """() => {
         cells: plot.querySelectorAll('.hm').length,
         columns: [...plot.querySelectorAll('.xtick text')].map((t) => t.textContent),
         rows: [...plot.querySelectorAll('.ytick text')].map((t) => t.textContent),
-        source: words(text(0)), target: words(text(1)), caption: document.querySelector('.lens-caption').textContent,
+        source: words(text(0)), target: words(text(1)), caption: attention-view .lens > div.).dataset.lens-caption').textContent,
     }
 }"""
 
@@ -41,7 +41,7 @@ def translate(page: Page, text: str) -> None:
     box = page.locator("#source-text textarea")
     box.fill(text)
     box.press("Enter")
-    page.wait_for_function(f"before => {SAID} !== before && !document.querySelector('.lens-growing')", arg=before)
+    page.wait_for_function(f"before => {SAID} !== before && !attention-view .lens > div.).dataset.lens-growing')", arg=before)
     page.wait_for_timeout(300)
 
 
@@ -136,7 +136,7 @@ def test_the_plain_model_gets_no_map(open_page: Callable[..., Page], api: Client
     page = open_page()
     page.get_by_label("Without attention").check()
     page.wait_for_selector(".lens-note:not([hidden])")
-    page.wait_for_function("() => !document.querySelector('.lens-growing')")
+    page.wait_for_function("() => !attention-view .lens > div.).dataset.lens-growing')")
     assert "No attention exists here" in page.locator(".lens-note").inner_text()
     assert not page.locator(".lens-scroll").is_visible()
     text = page.locator("#source-text textarea").input_value()
@@ -183,8 +183,8 @@ def test_bad_input_breaks_nothing(open_page: Callable[..., Page], api: Client) -
 def test_a_link_opens_its_sentence(open_page: Callable[..., Page], api: Client) -> None:
     text = "Two children are eating ice cream."
     page = open_page("?text=Two+children+are+eating+ice+cream.&checkpoint=en-fr-additive&beam=3")
-    page.wait_for_function("t => document.querySelector('#source-text textarea').value === t", arg=text)
-    page.wait_for_function("() => document.querySelector('.lens-chips').textContent.includes('children')")
+    page.wait_for_function("t => attention-view .lens > div.).dataset#source-text textarea').value === t", arg=text)
+    page.wait_for_function("() => attention-view .lens > div.).dataset.lens-chips').textContent.includes('children')")
     page.wait_for_timeout(500)
     assert_shows(page, api.predict(text, "en-fr-additive", 3, api_name="/translate"))
 
@@ -203,13 +203,13 @@ def test_looks(open_page: Callable[..., Page], width: int, theme: str) -> None:
     page.wait_for_selector("#attention-view .xtick")
     page.wait_for_timeout(500)
     page.screenshot(path=SCREENSHOTS / f"translate-{theme}-{width}.png", full_page=True)
-    colour = page.evaluate("getComputedStyle(document.querySelector('.lens-plot .xtick text')).fill")
+    colour = page.evaluate("getComputedStyle(attention-view .lens > div.).dataset.lens-plot .xtick text')).fill")
     assert (sum(int(c) for c in colour[4:-1].split(",")) > 382) == (theme == "dark"), "labels must stand out"
     translate(page, "A man and a woman with two small children are walking slowly along a very long sandy beach "
                     "while a big brown dog runs after a yellow ball in the cold blue water.")  # fmt: skip
     page.screenshot(path=SCREENSHOTS / f"translate-{theme}-{width}-long.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("(s => s.scrollWidth > s.clientWidth)(document.querySelector('.lens-scroll'))")
+    assert page.evaluate("(s => s.scrollWidth > s.clientWidth)(attention-view .lens > div.).dataset.lens-scroll'))")
 
 
 def test_numbers_behind_the_picture(open_page: Callable[..., Page], api: Client) -> None:
@@ -218,6 +218,6 @@ def test_numbers_behind_the_picture(open_page: Callable[..., Page], api: Client)
     table = page.locator("#weights")
     table.wait_for(state="visible")
     answer = api.predict(page.locator("#source-text textarea").input_value(), api_name="/translate")
-    page.wait_for_function("() => document.querySelector('#weights').innerText.includes('homme')")
+    page.wait_for_function("() => attention-view .lens > div.).dataset#weights').innerText.includes('homme')")
     assert f"{round(100 * answer['attention'][1][1], 1):g}" in table.inner_text()
     assert answer["candidates"][0][1][0] in page.locator("#candidates").inner_text()

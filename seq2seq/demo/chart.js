@@ -1,0 +1,25 @@
+// Draws a figure as wide as its place. Runs after plot.js.
+
+const root = document.createElement("div");
+const note = make("p", "lens-caption", root);
+const plot = make("div", "lens-plot", root);
+const queue = plotQueue();
+
+function render() {
+  const { figure, text } = { figure: props.value && props.value.figure, text: (props.value && props.value.note) || "" };
+  note.textContent = text;
+  note.hidden = !text;
+  plot.hidden = !figure;
+  if (!figure) return;
+  const { data, layout } = painted(figure);
+  layout.width = root.clientWidth || 600;
+  queue.add(() => Plotly.react(plot, data, layout, PLOT_CONFIG).then(listen));
+}
+
+function listen() {
+  if (plot.dataset.listening) return;
+  plot.dataset.listening = "yes";
+  plot.on("plotly_click", (event) => trigger("pick", { index: event.points[0].pointNumber }));
+}
+
+mount(root, render, root);

@@ -1,0 +1,143 @@
+"""The tab Compare: two models, one sentence, the same settings; what each one saw, and where one vector is not enough."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from seq2seq.comparison import Comparison, compare
+from seq2seq.demo import models
+from seq2seq.demo.attention_view import AttentionView, message, occlusion_view, strip_view, view
+from seq2seq.demo.bottleneck_panel import bottleneck_panel
+from seq2seq.demo.duet import Duet, duet
+from seq2seq.demo.long_view_panel import long_view_panel
+from seq2seq.demo.own_test_panel import own_test_panel
+from seq2seq.demo.translate_tab import BEAMS, beam_from_link
+from seq2seq.explain import agreement, occlusion, summary
+from seq2seq.model import CheckpointError
+from seq2seq.translation import Translation
+from seq2seq.translator import SearchError, TextError
+
+EXAMPLES = (
+    "A man in a blue shirt is riding a bicycle.",
+    "A man in a blue shirt is riding a bicycle while a woman with a red hat is reading a book on a bench in the park.",
+    "Two girls are playing with a black dog, an old man is selling fruit, and three boys are swimming in the lake behind "
+    "the white house.",
+)
+SAW, NEEDED = "What it looked at", "What it needed"
+OCCLUSION_WORDS = 80
+"""An occlusion map decodes the whole target once for each source word, so its cost grows with the square of the length."""
+QUESTION = (
+    "**What it looked at** is what the model itself says: attention weights, if it has any. **What it needed** puts the same "
+    "question to both: each English word is hidden in turn, and the map shows how much less likely each French word becomes."
+)
+
+
+# -- functions ------------------------------------------------------------------------------------------------------
+
+
+def run(text: str, reference: str, left: str, right: str, beam_size: float, question: str) -> tuple[Any, ...]:
+    """Both translations as the tab shows them: columns, result, the two maps, their agreement."""
+    try:
+        sides = models.translator(left), models.translator(right)
+        comparison = compare(*sides, text, reference, beam_size=int(beam_size))
+    except (TextError, SearchError, CheckpointError) as error:
+        return message(str(error)), None, None, None, ""
+    return duet(comparison, models.labels(left, right)), comparison, *saw(comparison, question)
+
+
+def saw(comparison: Comparison | None, question: str) -> tuple[Any, Any, str]:
+    """The map of each side and, where need was asked for, how far the attention agrees with it."""
+    if comparison is None:
+        return gr.skip(), gr.skip(), gr.skip()
+    sides = comparison.left, comparison.right
+    if question == SAW:
+        return *map(_looked_at, sides), ""
+    words = len(comparison.left.source_words)
+    if words > OCCLUSION_WORDS:
+        too_long = message(f"Hiding each of {words} words in turn takes too long; the limit is {OCCLUSION_WORDS}.")
+        return too_long, too_long, ""
+    lost = [occlusion(models.translator(side.checkpoint), side) for side in sides]
+    agreements = filter(None, map(_agreement, sides, lost))
+    return *map(occlusion_view, sides, lost), "\n\n".join(agreements)
+
+
+def _looked_at(translation: Translation) -> dict[str, Any]:
+    if translation.attention is None:
+        return strip_view(translation, summary(models.translator(translation.checkpoint), translation.text))
+    return view(translation)
+
+
+def _agreement(translation: Translation, lost: np.ndarray) -> str:
+    """One number for a side with attention: does it look where it must?"""
+    share = agreement(translation.attention, lost, finished=translation.target_words[-1] == "<eos>")
+    if share is None:
+        return ""
+    return (
+        f"**{share:.0%} agreement** ({models.label(translation.checkpoint)}): the share of French words whose most attended "
+        "English word is also the one they could least do without. It falls with length, and says nothing about quality."
+    )
+
+
+def from_link(request: gr.Request) -> tuple[Any, ...]:
+    """What `/?tab=compare&text=…&beam=…` asks for: text and beam for the controls, then as `run`."""
+    asked = request.query_params
+    if asked.get("tab") != "compare" or not asked.get("text"):
+        return (gr.skip(),) * 7
+    beam = beam_from_link(asked.get("beam", "1"))
+    return asked["text"], beam, *run(asked["text"], "", *models.default_pair(), beam, SAW)
+
+
+# -- layout and wiring ----------------------------------------------------------------------------------------------
+
+
+def compare_tab(page: gr.Blocks) -> None:
+    """Lays the tab out inside an open `gr.Blocks` and wires it."""
+    pair = models.default_pair()
+    first = run(EXAMPLES[1], "", *pair, 1, SAW)
+    options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
+
+    text = gr.Textbox(
+        EXAMPLES[1], label="English", placeholder="Type an English sentence and press Enter", submit_btn="Compare",
+        lines=1, max_lines=6, elem_id="compare-text",
+    )  # fmt: skip
+    with gr.Row(elem_classes="examples"):
+        examples = [gr.Button(example, size="sm", variant="secondary") for example in EXAMPLES]
+    with gr.Accordion("Models, beam, reference", open=False):
+        with gr.Row():
+            left = gr.Dropdown(models.choices(), value=pair[0], label="Left", elem_id="left")
+            right = gr.Dropdown(models.choices(), value=pair[1], label="Right", elem_id="right")
+            beam = gr.Slider(1, BEAMS, value=1, step=1, label="Beam (1 = greedy), for both", buttons=[])
+        reference = gr.Textbox(
+            "", label="French reference (optional): both outputs are scored against it", max_lines=4, elem_id="reference"
+        )
+    columns = Duet(first[0], elem_id="duet")
+    result = gr.State(first[1])
+
+    gr.Markdown("### What each one saw")
+    question = gr.Radio([SAW, NEEDED], value=SAW, show_label=False, container=False, elem_id="question")
+    with gr.Row(elem_classes="maps"):
+        left_map = AttentionView(first[2], elem_id="left-map")
+        right_map = AttentionView(first[3], elem_id="right-map")
+    agreeing = gr.Markdown(first[4], elem_id="agreement")
+    gr.Markdown(QUESTION, elem_classes="help")
+
+    inputs = [text, reference, left, right, beam, question]
+    outputs = [columns, result, left_map, right_map, agreeing]
+    again = {"fn": run, "inputs": inputs, "outputs": outputs, "trigger_mode": "always_last"} | options
+    text.submit(**again)
+    reference.submit(**again)
+    beam.release(**again)
+    for choice in (left, right):
+        choice.input(**again)
+    for button, example in zip(examples, EXAMPLES):
+        button.click(lambda example=example: example, outputs=text, **options).then(**again)
+    question.input(saw, [result, question], [left_map, right_map, agreeing], **options)
+
+    page.load(from_link, None, [text, beam, *outputs], **options)
+
+    bottleneck_panel(left, right, beam)
+    long_view_panel()
+    own_test_panel(left, right, beam, open_sentence={"text": text, "reference": reference, "again": again})

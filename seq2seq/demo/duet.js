@@ -1,0 +1,123 @@
+// Plays two translations in step (see duet.py). Runs after plot.js.
+
+const MILLISECONDS = 160; // a word
+const root = document.createElement("div");
+const message = make("p", "lens-message", root);
+message.setAttribute("role", "alert");
+const body = make("div", "duet", root);
+const columns = make("div", "duet-columns", body);
+const panes = [pane(), pane()];
+const controls = make("div", "duet-controls", body);
+const play = button("▶ Play");
+const replay = button("↺ Replay");
+const scrubber = make("input", "duet-scrubber", controls);
+scrubber.type = "range";
+scrubber.min = 0;
+scrubber.setAttribute("aria-label", "How many words are shown");
+const counter = make("output", "duet-counter", controls);
+const legend = make("p", "duet-legend", body);
+[["duet-sure", "90 % or more"], ["duet-likely", "50 %"], ["duet-unsure", "20 %"], ["duet-guess", "less"]].forEach(
+  ([className, text], index) => {
+    if (!index) legend.append("Underline: probability of the word. ");
+    make("span", className, legend).textContent = text;
+    legend.append(" ");
+  },
+);
+legend.append(" ≠ marks the first word where they part; tinted words are not in the other sentence.");
+const warnings = make("ul", "lens-warnings", body);
+
+let shown = 0; // words of each side that stand there
+let last = 0; // words of the longer side
+let timer = null;
+let current = ""; // the value that is playing
+
+function pane() {
+  const box = make("section", "duet-pane", columns);
+  return {
+    label: make("h3", "duet-label", box),
+    words: make("p", "duet-words", box),
+    facts: make("dl", "duet-facts", box),
+  };
+}
+
+function button(text) {
+  const node = make("button", "duet-button", controls);
+  node.type = "button";
+  node.textContent = text;
+  return node;
+}
+
+const underline = (p) => (p >= 0.9 ? "duet-sure" : p >= 0.5 ? "duet-likely" : p >= 0.2 ? "duet-unsure" : "duet-guess");
+
+function fill(side, { label, words, facts }) {
+  label.textContent = side.label;
+  words.replaceChildren();
+  side.words.forEach((text, index) => {
+    const word = make("span", `duet-word ${underline(side.probabilities[index])}`, words);
+    word.classList.toggle("duet-different", side.different[index]);
+    word.classList.toggle("duet-parted", index === props.value.parted_at);
+    word.textContent = text;
+    word.title = `probability ${(100 * side.probabilities[index]).toFixed(1)} %`;
+    words.append(" ");
+  });
+  if (!side.words.some((word) => word !== "<eos>")) words.append("(it wrote nothing)");
+  facts.replaceChildren();
+  side.facts.forEach(([name, value]) => {
+    make("dt", "", facts).textContent = name;
+    make("dd", "", facts).textContent = value;
+  });
+}
+
+// Words to come keep their room, so that nothing jumps.
+function show(count) {
+  shown = Math.max(0, Math.min(last, count));
+  panes.forEach(({ words }) =>
+    words.querySelectorAll(".duet-word").forEach((word, index) => word.classList.toggle("duet-hidden", index >= shown)),
+  );
+  scrubber.value = shown;
+  counter.textContent = `${shown} / ${last} words`;
+}
+
+function stop() {
+  clearInterval(timer);
+  timer = null;
+  play.textContent = "▶ Play";
+}
+
+function start(from) {
+  stop();
+  show(from);
+  play.textContent = "❚❚ Pause";
+  timer = setInterval(() => (shown < last ? show(shown + 1) : stop()), MILLISECONDS);
+}
+
+play.addEventListener("click", () => (timer ? stop() : start(shown < last ? shown : 0)));
+replay.addEventListener("click", () => start(0));
+scrubber.addEventListener("input", () => {
+  stop();
+  show(Number(scrubber.value));
+});
+
+function render() {
+  const value = props.value;
+  message.textContent = (value && value.message) || "";
+  message.hidden = !message.textContent;
+  body.hidden = !value || Boolean(value.message);
+  const next = JSON.stringify(value);
+  if (next === current) return; // only the theme or the width has changed
+  const first = !current;
+  current = next;
+  stop();
+  if (body.hidden) return;
+  body.dataset.text = value.text;
+  value.sides.forEach((side, index) => fill(side, panes[index]));
+  last = Math.max(...value.sides.map((side) => side.words.length));
+  scrubber.max = last;
+  warnings.replaceChildren();
+  value.warnings.forEach((text) => (make("li", "", warnings).textContent = text));
+  // What stands there when the page opens, and for readers who want no motion, is complete at once.
+  if (first || matchMedia("(prefers-reduced-motion: reduce)").matches) show(last);
+  else start(0);
+}
+
+mount(root, render, columns);

@@ -1,0 +1,50 @@
+"""Two translations of one sentence written side by side, word by word in step, with pause, replay and a scrubber."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from seq2seq.comparison import Comparison, different_words
+from seq2seq.demo.component import PageComponent
+from seq2seq.explain import word_probabilities
+from seq2seq.translation import Translation
+
+
+class Duet(PageComponent):
+    """Shows what `duet` made. All of the playing happens in the browser."""
+
+    SCRIPT = "duet.js"
+
+
+def duet(comparison: Comparison, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Everything the browser shows of a comparison; `labels`: what the left and the right model are called."""
+    sides = {"left": comparison.left, "right": comparison.right}
+    differ = dict(zip(sides, different_words(comparison.left.target_words, comparison.right.target_words)))
+    return {
+        "text": comparison.left.text,
+        "sides": [
+            {
+                "label": labels[side],
+                "words": list(translation.target_words),
+                "different": list(differ[side]),
+                "probabilities": [round(p, 4) for p in word_probabilities(translation)],
+                "facts": facts(comparison, side, translation),
+            }
+            for side, translation in sides.items()
+        ],
+        "parted_at": comparison.parted_at,
+        "warnings": list(dict.fromkeys((*comparison.warnings, *comparison.left.warnings, *comparison.right.warnings))),
+    }
+
+
+def facts(comparison: Comparison, side: str, translation: Translation) -> list[list[str]]:
+    """Names and values under a column."""
+    rows = [
+        ["log-probability per word", f"{comparison.log_prob_per_word[side]:.2f}"],
+        ["time", f"{1000 * translation.seconds:.0f} ms"],
+        ["parameters", f"{comparison.parameters[side] / 1e6:.2f} million"],
+    ]
+    if comparison.chrf and comparison.bleu:
+        rows += [["chrF", f"{comparison.chrf[side]:.1f}"], ["BLEU", f"{comparison.bleu[side]:.1f}"]]
+    return rows

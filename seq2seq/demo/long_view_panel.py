@@ -1,0 +1,43 @@
+"""The long view: quality by source length on whole test sets, from each checkpoint's `metrics.json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from seq2seq.charts import BAHDANAU, by_length
+from seq2seq.demo import models
+from seq2seq.demo.chart import Chart
+
+SCORES = [("BLEU", "bleu"), ("chrF", "chrf")]
+
+
+def data_names() -> list[str]:
+    """The test sets on which every shipped checkpoint was scored by length."""
+    known = [{name for name, result in m.items() if "by_length" in result} for m in models.metrics().values()]
+    return sorted(set.intersection(*known)) if known else []
+
+
+def chart(data_name: str, score: str) -> dict[str, Any]:
+    """The chart of one test set."""
+    shown = {models.label(name): metrics for name, metrics in models.metrics().items()}
+    return {"figure": by_length(shown, data_name, score), "note": ""}
+
+
+def long_view_panel() -> None:
+    """Lays the panel out; without any scores it says how to make them."""
+    gr.Markdown("### The long view: quality by sentence length")
+    names = data_names()
+    if not names:
+        gr.Markdown("No scores yet: `python -m seq2seq evaluate --save --data FILE --checkpoint DIR` makes them.")
+        return
+    with gr.Row():
+        data = gr.Radio(names, value=names[0], label="Test set", elem_id="long-view-data")
+        score = gr.Radio(SCORES, value="bleu", label="Score")
+    figure = Chart(chart(names[0], "bleu"), elem_id="long-view")
+    gr.Markdown(
+        f"Whiskers are 95 % bootstrap intervals; point at a mark for the number of sentences. {BAHDANAU}", elem_classes="help"
+    )
+    for choice in (data, score):
+        choice.input(chart, [data, score], figure, api_visibility="private", show_progress="hidden")

@@ -1,0 +1,99 @@
+"""Your own test: a file of pairs, both models over all of it, and the verdict with its uncertainty."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from seq2seq.charts import scatter
+from seq2seq.demo import models
+from seq2seq.demo.chart import Chart
+from seq2seq.model import CheckpointError
+from seq2seq.trial import Trial, read_upload, run_trial
+from seq2seq.translator import SearchError, TextError
+
+ABOUT = (
+    "A TSV or CSV file: English in the first column, French in the second, no heading, at most 2,000 rows. Both models "
+    "translate all of it with the settings above. A click on a point opens its sentence at the top."
+)
+Shown = tuple[Any, Any, Any, Any, Any]
+"""What a run changes: status, chart, table, download, result."""
+
+
+def run(
+    path: str | None, left: str, right: str, beam_size: float, progress: gr.Progress = gr.Progress()  # noqa: B008
+) -> Iterator[Shown]:
+    """Both models over an uploaded file; the file is checked before any model sees it."""
+    nothing, no_download = {"figure": None, "note": ""}, gr.update(visible=False)
+    if not path:
+        yield "Choose a file first.", nothing, None, no_download, None
+        return
+    try:
+        pairs = read_upload(path)
+        sides = models.translator(left), models.translator(right)
+        for step in run_trial(*sides, pairs, beam_size=int(beam_size)):
+            if isinstance(step, Trial):
+                labels = models.labels(left, right)
+                figure = {"figure": scatter(step.table, labels), "note": ""}
+                yield verdict(step, labels), figure, step.table.round(1), gr.update(value=_saved(step), visible=True), step.table
+            else:
+                progress((step.done, step.total), unit="sentences")
+                yield f"{step.done} of {step.total} sentences", *(gr.skip(),) * 4
+    except (TextError, SearchError, CheckpointError, ValueError) as error:
+        yield str(error), nothing, None, no_download, None
+
+
+def verdict(trial: Trial, labels: dict[str, str]) -> str:
+    """The corpus scores as a table in Markdown."""
+    lines = [f"| | {labels['left']} | {labels['right']} | difference (95 % interval) |", "|---|---|---|---|"]
+    for name, title in (("bleu", "BLEU"), ("chrf", "chrF")):
+        score = trial.scores[name]
+        low, high = score["interval"]
+        lines.append(
+            f"| {title} | {score['left']:.1f} | {score['right']:.1f} | {score['difference']:+.1f} ({low:+.1f} to {high:+.1f}) |"
+        )
+    return "\n".join(lines)
+
+
+def _saved(trial: Trial) -> str:
+    """The table as a file in a folder of its own; Gradio copies it into its cache and serves that."""
+    path = Path(tempfile.mkdtemp(prefix="attention-lens-")) / "comparison.csv"
+    path.write_text(trial.to_csv(), encoding="utf-8")
+    return str(path)
+
+
+def picked(table: pd.DataFrame | None, event: gr.EventData) -> tuple[Any, Any]:
+    """The sentence and reference of the point that was clicked."""
+    if table is None or not 0 <= event.index < len(table):
+        return gr.skip(), gr.skip()
+    row = table.iloc[event.index]
+    return row["source"], row["reference"]
+
+
+def own_test_panel(left: gr.Dropdown, right: gr.Dropdown, beam: gr.Slider, open_sentence: dict[str, Any]) -> None:
+    """Lays the panel out; `open_sentence`: the boxes that a clicked point fills, and the event that then runs."""
+    gr.Markdown(f"### Your own test\n{ABOUT}")
+    with gr.Row():
+        file = gr.File(label="TSV or CSV", file_count="single", elem_id="own-file", height=120)
+        with gr.Column():
+            start = gr.Button("Run both models over it", variant="primary", elem_id="own-run")
+            stop = gr.Button("Cancel", elem_id="own-cancel")
+    status = gr.Markdown("", elem_id="own-status")
+    chart = Chart({"figure": None, "note": ""}, elem_id="own-chart")
+    with gr.Accordion("All sentences", open=False):
+        rows = gr.Dataframe(interactive=False, wrap=True, elem_id="own-table")
+    download = gr.DownloadButton("Download as CSV", elem_id="own-download", visible=False)
+    table = gr.State()
+    running = start.click(
+        run, [file, left, right, beam], [status, chart, rows, download, table],
+        api_visibility="private", show_progress="full", show_progress_on=status, concurrency_limit=2,
+    )  # fmt: skip
+    stop.click(lambda: "Cancelled.", outputs=status, cancels=[running], api_visibility="private")
+    chart.pick(picked, table, [open_sentence["text"], open_sentence["reference"]], api_visibility="private").then(
+        **open_sentence["again"]
+    )

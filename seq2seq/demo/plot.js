@@ -1,0 +1,58 @@
+// What all of the page's own components share. Gradio runs this and a component's script as one function, once, with
+// `element`, `props`, `trigger` and `watch`, after a line with THEMES. Text is only ever set as text, never as markup.
+
+const PLOT_CONFIG = { displayModeBar: false, displaylogo: false, showSendToCloud: false, responsive: false };
+
+const isDark = () => document.body.classList.contains("dark");
+
+const make = (tag, className, parent) => {
+  const node = document.createElement(tag);
+  node.className = className;
+  parent.append(node);
+  return node;
+};
+
+// A copy of a figure with the theme's colours where it names them, as "theme:text"; the twin of figures.painted.
+function painted(figure) {
+  const theme = THEMES[isDark() ? "dark" : "light"];
+  const replace = (_, part) => (typeof part === "string" && part.startsWith("theme:") && theme[part.slice(6)]) || part;
+  return JSON.parse(JSON.stringify(figure, replace));
+}
+
+// Plotly calls wait for one another. A newer call replaces a waiting one, so a slow machine skips frames, not time.
+function plotQueue() {
+  let drawing = null;
+  let waiting = null;
+  const next = () => {
+    const now = waiting;
+    waiting = null;
+    drawing = now && now().catch(console.error).then(next);
+  };
+  return {
+    busy: () => Boolean(waiting),
+    add: (call) => {
+      waiting = call;
+      if (!drawing) next();
+    },
+  };
+}
+
+// Puts `root` into the page and calls `render` now and whenever the value, the theme or the width of `box` changes.
+function mount(root, render, box) {
+  const draw = () => {
+    const home = element.querySelector(".lens");
+    if (root.parentElement !== home) home.replaceChildren(root);
+    render();
+  };
+  watch("value", draw);
+  draw();
+  let width = 0;
+  new ResizeObserver(() => {
+    // Also fires when a hidden tab is shown; a chart's own growth does not change the width.
+    if (box.clientWidth && box.clientWidth !== width) {
+      width = box.clientWidth;
+      draw();
+    }
+  }).observe(box);
+  new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+}

@@ -1,0 +1,213 @@
+"""The tab Compare in a real Chromium: columns, maps, bottleneck test, long view, and a file of one's own."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gradio_client import Client
+from playwright.sync_api import Page
+
+from tests.browser.conftest import SCREENSHOTS
+
+LONG = "A man in a blue shirt is riding a bicycle while a woman with a red hat is reading a book on a bench."
+SHOWN = """() => [...document.querySelectorAll('#duet .duet-words')].map((pane) => ({
+    words: [...pane.querySelectorAll('.duet-word')].map((w) => w.textContent),
+    hidden: pane.querySelectorAll('.duet-hidden').length,
+    parted: [...pane.querySelectorAll('.duet-word')].findIndex((w) => w.classList.contains('duet-parted')),
+}))"""
+
+
+@pytest.fixture(scope="module")
+def api(server: str) -> Client:
+    return Client(server, verbose=False)
+
+
+@pytest.fixture
+def compare_page(open_page: Callable[..., Page]) -> Callable[..., Page]:
+    def open_it(query: str = "?tab=compare", **options) -> Page:
+        page = open_page(query, wait_for="#duet .duet-word", **options)
+        page.wait_for_selector("#right-map .xtick")
+        return page
+
+    return open_it
+
+
+def compare(page: Page, text: str) -> None:
+    """Types and sends a text and waits until both columns are written to the end, or a message says why not."""
+    box = page.locator("#compare-text textarea")
+    box.fill(text)
+    box.press("Enter")
+    page.wait_for_function(
+        """(text) => { const duet = document.querySelector('#duet .duet');
+            return duet.hidden ? document.querySelector('#duet .lens-message').textContent
+                : duet.dataset.text === text && !duet.querySelector('.duet-hidden')
+                  && duet.querySelector('.duet-button').textContent.includes('Play') }""",
+        arg=" ".join(text.split()),
+    )
+
+
+def test_both_columns_are_what_the_api_says(compare_page: Callable[..., Page], api: Client) -> None:
+    page = compare_page()
+    compare(page, LONG)
+    answer = api.predict(LONG, "en-fr-plain", "en-fr-additive", "", api_name="/compare")
+    left, right = page.evaluate(SHOWN)
+    assert left["words"] == answer["left"]["target_words"]
+    assert right["words"] == answer["right"]["target_words"]
+    assert answer["chrf"] is None
+    parted = next(
+        (i for i, pair in enumerate(zip(left["words"], right["words"])) if pair[0] != pair[1]),
+        min(len(left["words"]), len(right["words"])),
+    )
+    assert max(left["parted"], right["parted"]) == parted
+    assert answer["left"]["beam_size"] == answer["right"]["beam_size"] == 1
+
+
+def test_pause_replay_and_scrubber(compare_page: Callable[..., Page]) -> None:
+    page = compare_page()
+    assert all(side["hidden"] == 0 for side in page.evaluate(SHOWN)), "complete when the page opens"
+    page.get_by_role("button", name="Replay").click()
+    page.wait_for_function("() => document.querySelectorAll('#duet .duet-pane:first-child .duet-word:not(.duet-hidden)').length >= 2")
+    page.get_by_role("button", name="Pause").click()
+    left, right = page.evaluate(SHOWN)
+    at = len(left["words"]) - left["hidden"]
+    assert at == len(right["words"]) - right["hidden"], "in step"
+    page.wait_for_timeout(500)
+    assert len(page.evaluate(SHOWN)[0]["words"]) - page.evaluate(SHOWN)[0]["hidden"] == at, "paused"
+    page.locator("#duet .duet-scrubber").fill("3")
+    left, right = page.evaluate(SHOWN)
+    assert len(left["words"]) - left["hidden"] == len(right["words"]) - right["hidden"] == 3
+
+
+def test_the_plain_side_is_a_strip_and_both_answer_the_same_question(compare_page: Callable[..., Page], api: Client) -> None:
+    page = compare_page()
+    text = "Two dogs are running in the snow."
+    compare(page, text)
+    page.wait_for_function("() => document.querySelectorAll('#right-map .lens-chips')[0].textContent.includes('snow')")
+    z = "id => document.querySelector(id + ' .lens-plot').data[0].z"
+    strip = page.evaluate(z, "#left-map")
+    assert len(strip) == 1 and len(strip[0]) == 512, "one vector, not a map"
+    assert "No attention exists here" in page.locator("#left-map .lens-note").inner_text()
+    answer = api.predict(text, "en-fr-plain", "en-fr-additive", "", api_name="/compare")
+    for row, expected in zip(page.evaluate(z, "#right-map"), answer["right"]["attention"]):
+        assert row == pytest.approx(expected, abs=1e-4)
+    page.get_by_label("What it needed").check()
+    page.wait_for_function("() => document.querySelector('#left-map .lens-plot').data[0].z.length > 1")
+    page.wait_for_function("() => document.querySelector('#right-map .lens-plot').data[0].zmax > 1")
+    sides = [page.evaluate("id => { const p = document.querySelector(id + ' .lens-plot'); return [p.data[0].zmax, "
+                           "p.layout.xaxis.ticktext, p.data[0].z.length] }", side) for side in ("#left-map", "#right-map")]  # fmt: skip
+    assert sides[0][:2] == sides[1][:2], "the same scale and the same source words"
+    assert sides[0][2] == len(answer["left"]["target_words"]) - 1
+    assert "agreement" in page.locator("#agreement").inner_text()
+
+
+def test_reference_scores(compare_page: Callable[..., Page], api: Client) -> None:
+    page = compare_page()
+    page.get_by_text("Models, beam, reference").click()
+    reference = "Deux chiens courent dans la neige."
+    page.locator("#reference textarea, #reference input").fill(reference)
+    text = "Two dogs are running in the snow."
+    compare(page, text)
+    answer = api.predict(text, "en-fr-plain", "en-fr-additive", reference, api_name="/compare")
+    facts = page.locator("#duet .duet-facts")
+    for index, side in enumerate(("left", "right")):
+        assert f"{answer['chrf'][side]:.1f}" in facts.nth(index).inner_text()
+
+
+def test_the_bottleneck_test_draws_as_it_computes(compare_page: Callable[..., Page]) -> None:
+    page = compare_page()
+    page.locator("#grow").click()
+    length = "() => (document.querySelector('#growth .lens-plot').data || [{x: []}])[0].x.length"
+    page.wait_for_function(f"({length})() >= 1")
+    seen = {page.evaluate(length)}
+    for _ in range(400):
+        seen.add(page.evaluate(length))
+        if max(seen) >= 8:
+            break
+        page.wait_for_timeout(50)
+    assert max(seen) >= 8 and len(seen) >= 3, "points appear one after another"
+    left, right = page.evaluate("() => [0, 2].map((i) => document.querySelector('#growth .lens-plot').data[i].y)")
+    assert left[-1] < right[-1], "on the longest sentence the plain model is behind"
+
+
+def test_the_long_view_shows_every_model(compare_page: Callable[..., Page]) -> None:
+    page = compare_page()
+    page.wait_for_selector("#long-view .lens-plot .trace")
+    traces = page.evaluate("() => document.querySelector('#long-view .lens-plot').data.map((t) => [t.name, t.text])")
+    assert len(traces) >= 2 and all("sentences, 95 % interval" in text for _, texts in traces for text in texts)
+
+
+def test_a_file_of_ones_own(compare_page: Callable[..., Page], tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text(
+        "A dog sleeps.\tUn chien dort.\n=1+1\t=cmd|' /C calc'!A0\n"
+        + "".join(f"A man reads {n} books.\tUn homme lit {n} livres.\n" for n in range(2, 40)),
+        encoding="utf-8",
+    )
+    page = compare_page()
+    page.locator("#own-file input[type=file]").set_input_files(pairs)
+    page.wait_for_function("() => document.querySelector('#own-file').innerText.includes('pairs')")
+    page.locator("#own-run").click()
+    page.wait_for_selector("#own-status table")
+    assert "chrF" in page.locator("#own-status").inner_text()
+    page.wait_for_function("() => document.querySelector('#own-chart .lens-plot').data[0].x.length === 40")
+    with page.expect_download() as download:
+        page.locator("#own-download").click()
+    rows = list(csv.reader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8"))))
+    assert len(rows) == 41
+    assert not [cell for row in rows for cell in row if cell[:1] in "=+@" and cell], "no cell may start a formula"
+    page.locator("#own-chart").scroll_into_view_if_needed()
+    first = page.locator("#own-chart .points path").first
+    first.dispatch_event("mousemove")
+    box = first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(200)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_function("() => !document.querySelector('#compare-text textarea').value.startsWith('A man in a blue shirt')")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "no lines"),
+        (b"only one column\n", "line 1"),
+        (b"a\tb\nc\0d\te\n", "line 2"),
+        (b"caf\xe9\tcaf\xe9\n", "UTF-8"),
+        (b"x" * 50_000 + b"\ty\n", "line 1"),
+        (b"a\tb\n" * 2001, "2,000"),
+    ],
+    ids=["empty", "one column", "NUL", "encoding", "huge cell", "too many rows"],
+)
+def test_bad_files_get_a_message(compare_page: Callable[..., Page], tmp_path: Path, content: bytes, says: str) -> None:
+    bad = tmp_path / "bad.tsv"
+    bad.write_bytes(content)
+    page = compare_page()
+    page.locator("#own-file input[type=file]").set_input_files(bad)
+    page.wait_for_function("() => document.querySelector('#own-file').innerText.includes('bad')")
+    page.locator("#own-run").click()
+    page.wait_for_function("s => document.querySelector('#own-status').innerText.includes(s)", arg=says)
+    compare(page, "The page still works.")
+
+
+@pytest.mark.parametrize("text", ["", "x" * 100_000, "😀", "<img src=x onerror=alert(1)>", "dog " * 120])
+def test_bad_text_breaks_nothing(compare_page: Callable[..., Page], text: str) -> None:
+    page = compare_page()
+    compare(page, text)
+    assert page.locator("#duet img").count() == 0
+    compare(page, "A dog sleeps.")
+    assert page.evaluate(SHOWN)[1]["words"][-1] == "<eos>"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_looks(compare_page: Callable[..., Page], width: int, theme: str) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page = compare_page(f"?tab=compare&__theme={theme}", width=width)
+    page.locator("#grow").click()
+    page.wait_for_function("() => (document.querySelector('#growth .lens-plot').data || [{x: []}])[0].x.length >= 8")
+    page.wait_for_timeout(500)
+    page.screenshot(path=SCREENSHOTS / f"compare-{theme}-{width}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

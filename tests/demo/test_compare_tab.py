@@ -1,0 +1,147 @@
+"""The functions behind the tab Compare, without a browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from seq2seq.bottleneck import CLAUSES
+from seq2seq.demo import api, bottleneck_panel, compare_tab, long_view_panel, models, own_test_panel
+from seq2seq.demo.compare_tab import NEEDED, SAW, run, saw
+from seq2seq.explain import occlusion
+from seq2seq.translator import Translator
+
+TEXT = "Two small dogs are running on a beach."
+PAIR = ("en-fr-plain", "en-fr-additive")
+
+
+def test_both_sides_get_equal_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    translate = Translator.translate
+
+    def watched(self: Translator, text: str, **settings):
+        seen.append((self.name, text, settings))
+        return translate(self, text, **settings)
+
+    monkeypatch.setattr(Translator, "translate", watched)
+    run(TEXT, "", *PAIR, 3, SAW)
+    assert [name for name, *_ in seen] == list(PAIR)
+    assert seen[0][1:] == seen[1][1:] == (TEXT, {"beam_size": 3})
+
+
+def test_columns_and_maps_are_plain_json_and_of_the_same_translations() -> None:
+    for question in (SAW, NEEDED):
+        columns, comparison, left, right, said = run(TEXT, "Deux petits chiens courent sur une plage.", *PAIR, 1, question)
+        for value in (columns, left, right):
+            assert json.loads(json.dumps(value, allow_nan=False)) == value
+        assert columns["sides"][0]["words"] == list(comparison.left.target_words)
+        assert ["chrF", f"{comparison.chrf['right']:.1f}"] in columns["sides"][1]["facts"]
+        assert left["rows"] == list(comparison.left.target_words[:-1])
+        assert ("agreement" in said) == (question == NEEDED)
+
+
+def test_a_model_without_attention_gets_a_strip_and_never_a_map() -> None:
+    _, comparison, left, right, _ = run(TEXT, "", *PAIR, 1, SAW)
+    assert not left["grid"] and np.array(left["figure"]["data"][0]["z"]).shape == (1, comparison.left.hidden_size)
+    assert "No attention exists here" in left["note"]
+    assert right["grid"] and not right["note"]
+
+
+def test_the_same_question_gives_maps_on_the_same_axes_and_scale() -> None:
+    _, comparison, left, right, _ = run(TEXT, "", *PAIR, 1, NEEDED)
+    for side, translation in ((left, comparison.left), (right, comparison.right)):
+        trace, layout = side["figure"]["data"][0], side["figure"]["layout"]
+        assert (trace["zmin"], trace["zmax"]) == (0, left["figure"]["data"][0]["zmax"])
+        assert layout["xaxis"] == left["figure"]["layout"]["xaxis"]
+        expected = occlusion(models.translator(translation.checkpoint), translation)
+        assert np.allclose(trace["z"], expected[: len(side["rows"])], atol=1e-3)
+
+
+def test_an_occlusion_map_that_would_take_too_long_says_so() -> None:
+    _, _, left, right, _ = run("dog " * 150, "", *PAIR, 1, NEEDED)
+    assert "150" in left["message"] or "151" in left["message"]
+    assert left == right
+
+
+@pytest.mark.parametrize("text", ["", " \n", "x" * 100_000])
+def test_bad_text_gives_a_message(text: str) -> None:
+    columns, comparison, *_ = run(text, "", *PAIR, 1, SAW)
+    assert columns["message"] and comparison is None
+    assert saw(None, NEEDED) == (gr.skip(),) * 3
+
+
+def test_a_long_reference_is_refused_by_name() -> None:
+    columns, *_ = run(TEXT, "x" * 100_000, *PAIR, 1, SAW)
+    assert "reference" in columns["message"]
+
+
+def test_the_same_model_twice_is_told_apart_and_never_parts() -> None:
+    columns, comparison, *_ = run(TEXT, "", PAIR[1], PAIR[1], 1, SAW)
+    assert comparison.parted_at is None and columns["parted_at"] is None
+    assert columns["sides"][0]["label"] != columns["sides"][1]["label"]
+
+
+def test_growth_has_one_more_point_each_time_and_real_sentences() -> None:
+    shown = list(bottleneck_panel.grow_live(*PAIR, 1, 3, ""))
+    assert [len(chart["figure"]["data"][0]["x"]) for chart, _ in shown] == [1, 2, 3]
+    _, table = shown[-1]
+    assert list(table["words"]) == sorted(table["words"])
+    assert table["right"][0] == models.translator(PAIR[1]).translate(table["English"][0]).translation
+    assert CLAUSES[2].english in table["English"][2]
+
+
+def test_own_clauses_and_their_mistakes() -> None:
+    (chart, table), = bottleneck_panel.grow_live(*PAIR, 1, 8, "A dog sleeps = Un chien dort")
+    assert table["reference"][0] == "Un chien dort."
+    (chart, table), = bottleneck_panel.grow_live(*PAIR, 1, 8, "A dog sleeps")
+    assert "1" in chart["note"] and chart["figure"] is None and table.empty
+
+
+def test_the_long_view_draws_what_metrics_say() -> None:
+    names = long_view_panel.data_names()
+    assert names, "every shipped checkpoint is scored"
+    for name in names:
+        for trace, metrics in zip(long_view_panel.chart(name, "bleu")["figure"]["data"], models.metrics().values()):
+            assert trace["y"] == [row["bleu"] for row in metrics[name]["by_length"]]
+
+
+def test_own_file_end_to_end(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text('"A dog, I think.",Un chien.\nA cat sleeps.,Un chat dort.\n', encoding="utf-8")
+    status, chart, rows, download, table = list(own_test_panel.run(str(path), *PAIR, 1, lambda *_, **__: None))[-1]
+    assert status.count("|") > 10 and len(rows) == len(table) == 2
+    assert chart["figure"]["data"][0]["y"] == [round(v, 2) for v in table["chrf_right"]]
+    assert Path(download["value"]).read_text(encoding="utf-8").count("\n") >= 3
+
+
+def test_own_file_mistakes(tmp_path: Path) -> None:
+    (status, *_), = own_test_panel.run(None, *PAIR, 1, lambda *_, **__: None)
+    assert "file" in status
+    path = tmp_path / "one.tsv"
+    path.write_text("only one column\n", encoding="utf-8")
+    (status, *_), = own_test_panel.run(str(path), *PAIR, 1, lambda *_, **__: None)
+    assert "line 1" in status
+
+
+class Request:
+    def __init__(self, **query_params: str) -> None:
+        self.query_params = query_params
+
+
+def test_links() -> None:
+    text, beam, columns, *_ = compare_tab.from_link(Request(tab="compare", text=TEXT, beam="2"))
+    assert (text, beam) == (TEXT, 2) and columns["sides"][1]["words"]
+    assert compare_tab.from_link(Request(text=TEXT)) == (gr.skip(),) * 7
+
+
+def test_the_api_compares_and_refuses() -> None:
+    answer = api.compare(TEXT)
+    assert (answer["left"]["checkpoint"], answer["right"]["checkpoint"]) == PAIR and answer["chrf"] is None
+    assert set(api.compare(TEXT, reference="Deux chiens.")["chrf"]) == {"left", "right"}
+    for arguments in (("",), (TEXT, "../x"), (TEXT, *PAIR, "x" * 100_000)):
+        with pytest.raises(gr.Error):
+            api.compare(*arguments)

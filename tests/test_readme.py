@@ -1,0 +1,77 @@
+"""What the README shows runs, and what it says of the repository is so."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+SHELL = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
+PYTHON = [block for kind, block in BLOCKS if kind == "python"]
+
+
+def test_the_two_commands_stand_there() -> None:
+    assert "pip install -r requirements.txt && python app.py" in SHELL
+    assert "python tests/run.py" in SHELL
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL if re.match(r"python -m seq2seq (translate|compare|--help)", line)])
+def test_shell_examples_run(line: str, tmp_path: Path) -> None:
+    command = shlex.split(line, comments=True)
+    done = subprocess.run(
+        [sys.executable, *command[1:]], cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_train_command_is_understood() -> None:
+    """Every flag of the README's training command exists; the files are looked for, and said to be missing."""
+    block = next(block for kind, block in BLOCKS if kind == "sh" and "seq2seq train" in block)
+    command = shlex.split(block.split("do\n")[1].split("\ndone")[0].replace("\\\n", " ").replace("$kind", "plain"))
+    command = [part.replace("data/", "no-such-folder/") for part in command]
+    command[command.index("--out") + 1] = "no-such-folder/out"
+    done = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "no such file" in done.stderr and not (ROOT / "no-such-folder").exists()
+
+
+def test_python_example_runs(tmp_path: Path) -> None:
+    (example,) = [block for block in PYTHON if "from seq2seq" in block]
+    example = example.replace('"checkpoints/', f'"{ROOT.as_posix()}/checkpoints/')
+    done = subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "heatmap.html").stat().st_size > 1_000_000, "an offline page holds Plotly"
+
+
+def test_layout_is_the_repository() -> None:
+    layout = next(block for kind, block in re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL) if "seq2seq/\n" in block)
+    named = set(re.findall(r"\w+\.py", layout))
+    there = {path.name for path in (ROOT / "seq2seq").glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert named - {"app.py"} == there
+
+
+def test_space_front_matter_fits() -> None:
+    front = dict(line.split(": ", 1) for line in README.split("---\n")[1].splitlines())
+    assert f"gradio=={front['sdk_version']}" in (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert len(front["short_description"]) <= 60
+    assert (ROOT / front["app_file"]).exists()
+
+
+def test_shipped_files_are_small_enough_for_a_space() -> None:
+    for path in (ROOT / "checkpoints").glob("*/*.*"):
+        assert path.stat().st_size < 10_000_000, path
+    for folder in (ROOT / "checkpoints").iterdir():
+        for name in ("config.json", "model.safetensors", "tokenizer.json", "metrics.json", "README.md"):
+            assert (folder / name).is_file(), f"{folder} has no {name}"
