@@ -28,6 +28,7 @@ BAHDANAU = (
     "What carries over is the shape: the gap widens with length."
 )
 SIDES = ("left", "right")
+LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 MARKS = {"left": {"symbol": "square", "dash": "dot"}, "right": {"symbol": "circle", "dash": "solid"}}
 """The two models are told apart by mark and dash, not by colour alone."""
 
@@ -43,7 +44,13 @@ def _layout(**more: Any) -> Spec:
 
 
 def _axis(title: str, **more: Any) -> Spec:
-    line = {"gridcolor": "theme:grid", "zeroline": False, "linecolor": "theme:grid", "fixedrange": True, "automargin": True}
+    line = {
+        "gridcolor": "theme:grid",
+        "zeroline": False,
+        "linecolor": "theme:grid",
+        "fixedrange": True,
+        "automargin": True,
+    }
     return line | {"title": {"text": title, "standoff": 8}} | more
 
 
@@ -85,7 +92,10 @@ def strip(vector: np.ndarray) -> Spec:
         "hovertemplate": "number %{x}: %{z:.2f}<extra></extra>",
     }
     bare = {"visible": False, "fixedrange": True}
-    return {"data": [trace], "layout": _layout(xaxis=bare, yaxis=bare, height=64, margin={"l": 0, "r": 0, "t": 4, "b": 4})}
+    return {
+        "data": [trace],
+        "layout": _layout(xaxis=bare, yaxis=bare, height=64, margin={"l": 0, "r": 0, "t": 4, "b": 4}),
+    }
 
 
 def growth(points: Sequence[Point], labels: Mapping[str, str], until: int) -> Spec:
@@ -113,9 +123,9 @@ def growth(points: Sequence[Point], labels: Mapping[str, str], until: int) -> Sp
                 }
             )
     layout = _layout(
-        height=440,
-        margin={"l": 60, "r": 16, "t": 36, "b": 48},
-        legend={"orientation": "h", "x": 0, "y": 1.1},
+        height=470,
+        margin={"l": 60, "r": 16, "t": 64, "b": 48},
+        legend=LEGEND,
         xaxis=_axis("words in the English sentence", range=[0, until + 2], anchor="y2"),
         yaxis=_axis("chrF of the translation", range=[0, 105], domain=[0.55, 1]),
         yaxis2=_axis("log-prob. of the<br>reference per word", domain=[0, 0.45], rangemode="tozero"),
@@ -160,9 +170,9 @@ def by_length(metrics: Mapping[str, Mapping[str, Any]], data_name: str, score: s
             }
         )
     layout = _layout(
-        height=360,
-        margin={"l": 56, "r": 16, "t": 36, "b": 48},
-        legend={"orientation": "h", "x": 0, "y": 1.14},
+        height=390,
+        margin={"l": 56, "r": 16, "t": 64, "b": 48},
+        legend=LEGEND,
         xaxis=_axis("words in the English sentence", type="category"),
         yaxis=_axis({"bleu": "BLEU", "chrf": "chrF"}[score], rangemode="tozero"),
     )

@@ -33,7 +33,9 @@ class ModelConfig:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.hidden_size % 2:
-            raise ValueError(f"hidden_size is {self.hidden_size}; it must be even: each direction of the encoder has half")
+            raise ValueError(
+                f"hidden_size is {self.hidden_size}; it must be even: each direction of the encoder has half"
+            )
         for name in ("dropout", "word_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1")

@@ -90,7 +90,7 @@ def by_length(
     return rows
 
 
-# -- how sure a score is ----------------------------------------------------------------------------------------------
+# -- how sure a score is -------------------------------------------------------------------------------------------
 
 
 def sentence_statistics(metric: str, outputs: Sequence[str], pairs: Sequence[Pair]) -> np.ndarray:
@@ -144,7 +144,7 @@ def bootstrap_difference(
     return difference, *interval(resampled(metric, right) - resampled(metric, left))
 
 
-# -- attention as an alignment ----------------------------------------------------------------------------------------
+# -- attention as an alignment -------------------------------------------------------------------------------------
 
 Links = frozenset[tuple[int, int]]
 """(source token, target token), counted from 0."""

@@ -78,16 +78,16 @@ def percent(weight: float) -> str:
     return f"{100 * weight:.0f} %"
 
 
-def heatmap(
-    translation: Translation, *, pieces: bool = False, show_eos: bool = True, dark: bool = False
-) -> go.Figure:
+def heatmap(translation: Translation, *, pieces: bool = False, show_eos: bool = True, dark: bool = False) -> go.Figure:
     """The attention of a translation as a Plotly figure.
 
     pieces: draw pieces as the model saw them, instead of words (source pieces summed, target pieces averaged).
     show_eos: with the row in which the model decided to stop. dark: for a dark page.
     A model without attention gets a sentence that says so, never a map.
     """
-    return go.Figure(painted(heatmap_spec(translation, pieces=pieces, show_eos=show_eos), THEMES["dark" if dark else "light"]))
+    return go.Figure(
+        painted(heatmap_spec(translation, pieces=pieces, show_eos=show_eos), THEMES["dark" if dark else "light"])
+    )
 
 
 def heatmap_spec(translation: Translation, *, pieces: bool = False, show_eos: bool = True) -> dict[str, Any]:
@@ -159,7 +159,13 @@ def painted(spec: Any, theme: Mapping[str, Any]) -> Any:
 
 def _sentence(text: str) -> dict[str, Any]:
     """The layout of a figure that only says something."""
-    note = {"text": escape(text, quote=False), "showarrow": False, "font": {"size": 15}, "xref": "paper", "yref": "paper"}
+    note = {
+        "text": escape(text, quote=False),
+        "showarrow": False,
+        "font": {"size": 15},
+        "xref": "paper",
+        "yref": "paper",
+    }
     hidden = {"visible": False}
     return {
         "annotations": [note | {"x": 0.5, "y": 0.5}],
@@ -179,7 +185,7 @@ def no_attention(translation: Translation) -> str:
     )
 
 
-# -- the caption ----------------------------------------------------------------------------------------------------
+# -- the caption ---------------------------------------------------------------------------------------------------
 
 
 def caption(translation: Translation, *, show_eos: bool = False) -> str:

@@ -53,7 +53,9 @@ class Seq2Seq(nn.Module, ModelHubMixin):
         directory = Path(save_directory)
         write_beside(directory / CONFIG_FILE, json.dumps(asdict(self.config), indent=2) + "\n")
         # named_parameters() gives a shared tensor once; safetensors refuses it twice.
-        weights = {name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in self.named_parameters()}
+        weights = {
+            name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in self.named_parameters()
+        }
         beside = directory / (WEIGHTS_FILE + ".tmp")
         save_file(weights, beside)
         os.replace(beside, directory / WEIGHTS_FILE)
@@ -96,7 +98,11 @@ def checkpoint_file(checkpoint: str | Path, name: str, **options) -> Path:
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder} is not a checkpoint: it has no {name}")
         return folder / name
-    if str(checkpoint).startswith((".", "/", "~")) or str(checkpoint).count("/") != 1 or str(checkpoint).startswith("checkpoints/"):
+    if (
+        str(checkpoint).startswith((".", "/", "~"))
+        or str(checkpoint).count("/") != 1
+        or str(checkpoint).startswith("checkpoints/")
+    ):
         raise CheckpointError(f"no checkpoint at {checkpoint}: give a folder or a hub id such as name/en-fr-additive")
     keep = ("revision", "cache_dir", "force_download", "local_files_only", "token")
     try:

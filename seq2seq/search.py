@@ -63,7 +63,7 @@ def likeliest(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return log_probs.topk(min(count, log_probs.size(-1) - len(NEVER_WRITTEN)), dim=-1)
 
 
-# -- greedy search ------------------------------------------------------------------------------------------------------
+# -- greedy search -------------------------------------------------------------------------------------------------
 
 
 class GreedyStep(NamedTuple):
@@ -114,13 +114,11 @@ def greedy(
     decoder: Decoder, state: DecoderState, src_lengths: Sequence[int], max_lengths: Sequence[int], top_k: int = 1
 ) -> list[Hypothesis]:
     """Greedy search on a whole batch: one hypothesis for each of the B sentences, each at most `max_lengths[b]` long."""
-    found: list[Hypothesis] = []
-    for found in grow(greedy_steps(decoder, state, max(max_lengths), top_k), src_lengths, max_lengths):
-        pass
-    return found
+    grown = list(grow(greedy_steps(decoder, state, max(max_lengths), top_k), src_lengths, max_lengths))
+    return grown[-1]  # all are the same list
 
 
-# -- beam search --------------------------------------------------------------------------------------------------------
+# -- beam search ---------------------------------------------------------------------------------------------------
 
 
 def penalty(length: int, alpha: float) -> float:
@@ -258,7 +256,7 @@ def beam(
         state = step.state.select(torch.tensor([link.row.index for link in links], device=device))
 
 
-# -- forced decoding ----------------------------------------------------------------------------------------------------
+# -- forced decoding -----------------------------------------------------------------------------------------------
 
 
 @torch.inference_mode()

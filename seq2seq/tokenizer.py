@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import Regex, Tokenizer as Backend, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer as Backend
 
 from seq2seq.config import BOS, EOS, PAD, UNK
 
@@ -53,7 +54,9 @@ class Tokenizer:
     def __init__(self, backend: Backend) -> None:
         for index, name in enumerate(SPECIALS):
             if backend.token_to_id(name) != index:
-                raise ValueError(f"not a tokenizer of this project: {name} has id {backend.token_to_id(name)}, not {index}")
+                raise ValueError(
+                    f"not a tokenizer of this project: {name} has id {backend.token_to_id(name)}, not {index}"
+                )
         self.backend = backend
 
     @classmethod
@@ -175,7 +178,9 @@ class Tokenizer:
 
     def text(self, ids: Sequence[int]) -> str:
         """`ids` as one line of text, special pieces left out."""
-        tokens = [UNKNOWN_TEXT if id == UNK else self.backend.id_to_token(id) for id in ids if id not in (PAD, BOS, EOS)]
+        tokens = [
+            UNKNOWN_TEXT if id == UNK else self.backend.id_to_token(id) for id in ids if id not in (PAD, BOS, EOS)
+        ]
         return " ".join("".join(tokens).replace(SPACE, " ").split())
 
     def _word_spans(self, text: str) -> list[tuple[int, int]]:

@@ -92,7 +92,9 @@ def encode_corpus(files: list[list[Pair]], config: TrainConfig, tokenizer: Token
                 pairs.append((source.ids, target.ids))
                 repeat.append(config.repeat[i] if config.repeat else 1)
     if not any(repeat):
-        raise DataError(f"no pair with at most {config.max_pieces} pieces a side is left to train on; raise --max-pieces")
+        raise DataError(
+            f"no pair with at most {config.max_pieces} pieces a side is left to train on; raise --max-pieces"
+        )
     return Corpus(tuple(pairs), tuple(repeat))
 
 
@@ -159,10 +161,16 @@ class Run:
         progress.best_loss = min(progress.best_loss, loss)
         progress.bad_steps = progress.bad_steps + 1 if loss > DIVERGED_FACTOR * progress.best_loss + 1 else 0
         if progress.bad_steps >= DIVERGED_STEPS:
-            raise TrainingError(self._stopped(f"the loss diverged to {loss:.2f} (its best was {progress.best_loss:.2f})"))
+            raise TrainingError(
+                self._stopped(f"the loss diverged to {loss:.2f} (its best was {progress.best_loss:.2f})")
+            )
 
     def _stopped(self, what: str) -> str:
-        kept = f"the last good weights stand in {self.out}" if (self.out / WEIGHTS_FILE).exists() else "no weights were written"
+        kept = (
+            f"the last good weights stand in {self.out}"
+            if (self.out / WEIGHTS_FILE).exists()
+            else "no weights were written"
+        )
         return f"stopped at step {self.progress.step}: {what}; {kept}. Try a lower --learning-rate or a smaller --clip-norm"
 
     # -- files ------------------------------------------------------------------------------------------------------
@@ -194,7 +202,9 @@ class Run:
             # A run may be made longer or shorter; anything else would make it another run. Settings that are newer than
             # the run had their defaults in it.
             free = {"max_steps", "patience"}
-            changed = [f"{k} was {then[k]}, is {now[k]}" for k in now if k in then and k not in free and now[k] != then[k]]
+            changed = [
+                f"{k} was {then[k]}, is {now[k]}" for k in now if k in then and k not in free and now[k] != then[k]
+            ]
             if changed:
                 raise TrainingError(f"cannot resume {self.out} with other settings: {'; '.join(changed)}")
             with torch.no_grad():
@@ -202,7 +212,9 @@ class Run:
                     parameter.copy_(file.get_tensor(f"model/{name}"))
                     self.average[name].copy_(file.get_tensor(f"average/{name}"))
                     prefix = f"adam/{name}/"
-                    state = {key.removeprefix(prefix): file.get_tensor(key) for key in file.keys() if key.startswith(prefix)}
+                    state = {
+                        key.removeprefix(prefix): file.get_tensor(key) for key in file.keys() if key.startswith(prefix)
+                    }
                     if state:
                         # Adam keeps its step count on the CPU.
                         self.optimizer.state[parameter] = state | {"step": state["step"].cpu()}
@@ -264,7 +276,9 @@ class Run:
                 bar.update()
                 if progress.step % 10 == 0:
                     rate = recent_tokens / (time.perf_counter() - since)
-                    bar.set_postfix_str(f"loss {recent_loss / recent_tokens:.3f}, BLEU {bleu:.1f}, {rate:,.0f} tokens/s")
+                    bar.set_postfix_str(
+                        f"loss {recent_loss / recent_tokens:.3f}, BLEU {bleu:.1f}, {rate:,.0f} tokens/s"
+                    )
                 if progress.step % config.validate_every == 0 or progress.step == config.max_steps:
                     rate = recent_tokens / (time.perf_counter() - since)
                     bleu = self._validate(valid, recent_loss / recent_tokens, rate, began)

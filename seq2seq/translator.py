@@ -61,13 +61,17 @@ def check_search(beam_size: int, n_best: int = 1, length_penalty: float = LENGTH
     if not 1 <= beam_size <= MAX_BEAM_SIZE:
         raise SearchError(f"beam_size is {beam_size}; choose one from 1 to {MAX_BEAM_SIZE}.")
     if not 1 <= n_best <= beam_size:
-        raise SearchError(f"n_best is {n_best}; choose one from 1 to beam_size, which is {beam_size}, or a larger beam.")
+        raise SearchError(
+            f"n_best is {n_best}; choose one from 1 to beam_size, which is {beam_size}, or a larger beam."
+        )
     if not 0 <= length_penalty <= 10:
-        raise SearchError(f"length_penalty is {length_penalty}; choose one from 0 (none) to 10, such as {LENGTH_PENALTY}.")
+        raise SearchError(
+            f"length_penalty is {length_penalty}; choose one from 0 (none) to 10, such as {LENGTH_PENALTY}."
+        )
 
 
 def choose_device(device: str = "auto") -> torch.device:
-    """"auto" is CUDA if there is one, else MPS, else the CPU. Raises ValueError for a device that is not here."""
+    """ "auto" is CUDA if there is one, else MPS, else the CPU. Raises ValueError for a device that is not here."""
     mps = torch.backends.mps.is_available()
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
@@ -95,7 +99,9 @@ class Translator:
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{path} cannot be used: {error}") from error
         if len(tokenizer) != model.config.vocab_size:
-            raise CheckpointError(f"{path} has {len(tokenizer)} pieces, but the model beside it {model.config.vocab_size}")
+            raise CheckpointError(
+                f"{path} has {len(tokenizer)} pieces, but the model beside it {model.config.vocab_size}"
+            )
         return cls(model, tokenizer, Path(checkpoint).resolve().name if Path(checkpoint).is_dir() else str(checkpoint))
 
     @property
@@ -157,9 +163,7 @@ class Translator:
             words = begun
         yield self._translation(cleaned, source, hypothesis, time.perf_counter() - began)
 
-    def texts(
-        self, texts: Sequence[str], *, beam_size: int = 1, length_penalty: float = LENGTH_PENALTY
-    ) -> list[str]:
+    def texts(self, texts: Sequence[str], *, beam_size: int = 1, length_penalty: float = LENGTH_PENALTY) -> list[str]:
         """Only the translated texts, for scoring many."""
         check_search(beam_size, 1, length_penalty)
         sources = self.tokenizer.encode_batch([clean(t) for t in texts])

@@ -1,4 +1,4 @@
-""""Your own test": pairs from a file that anybody may have sent, run through two translators and scored."""
+""" "Your own test": pairs from a file that anybody may have sent, run through two translators and scored."""
 
 from __future__ import annotations
 

@@ -31,7 +31,12 @@ FRENCH = (
     "Il pleut, mais elles jouent dans l'herbe aujourd'hui.",
     "Qu'est-ce qu'elle achète : 3,5 kilos d'un fromage connu !",
 )
-UNSEEN = ("The red dog rides.", "Two girls sleep under the tree, don't they?", "A cheese!", "They eat the old bike in the garden.")
+UNSEEN = (
+    "The red dog rides.",
+    "Two girls sleep under the tree, don't they?",
+    "A cheese!",
+    "They eat the old bike in the garden.",
+)
 """Sentences of those words in an order that the tokenizer was not trained on, of different lengths."""
 
 

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests.conftest import tiny_config
 from torch import Tensor
 
 from seq2seq.attention import ATTENTIONS, AdditiveAttention, Attention
 from seq2seq.decoder import DECODERS
+from tests.conftest import tiny_config
 
 B, S = 3, 5
 MASK = torch.tensor([[True] * 5, [True] * 2 + [False] * 3, [True] + [False] * 4])

@@ -15,7 +15,9 @@ from seq2seq.figures import THEMES, Grid, painted
 
 LABELS = {"left": "plain <b>", "right": "additive"}
 POINTS = [
-    SimpleNamespace(words=n, chrf={"left": 80.0 - n, "right": 80.0}, reference_log_prob={"left": -0.1 * n, "right": -0.5})
+    SimpleNamespace(
+        words=n, chrf={"left": 80.0 - n, "right": 80.0}, reference_log_prob={"left": -0.1 * n, "right": -0.5}
+    )
     for n in (8, 16, 24)
 ]
 TABLE = pd.DataFrame({"source": ["<b>x</b>", "y" * 200], "chrf_left": [10.0, 90.0], "chrf_right": [60.0, 40.0]})
@@ -64,7 +66,10 @@ def test_strip_shows_every_number() -> None:
 
 def test_growth_draws_both_models_on_both_scores() -> None:
     traces = SPECS["growth"]["data"]
-    assert [(t["y"], t["line"]["dash"]) for t in traces[:2]] == [([72.0, 64.0, 56.0], "dot"), ([-0.8, -1.6, -2.4], "dot")]
+    assert [(t["y"], t["line"]["dash"]) for t in traces[:2]] == [
+        ([72.0, 64.0, 56.0], "dot"),
+        ([-0.8, -1.6, -2.4], "dot"),
+    ]
     assert all(t["x"] == [8, 16, 24] for t in traces)
     left, right = traces[0]["marker"]["symbol"], traces[2]["marker"]["symbol"]
     assert left != right, "told apart without colour"

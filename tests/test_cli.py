@@ -81,7 +81,7 @@ def assert_refused(result: tuple[int, str, str], *parts: str) -> None:
         assert part in err
 
 
-# -- every command ----------------------------------------------------------------------------------------------------
+# -- every command -------------------------------------------------------------------------------------------------
 
 
 def test_help_does_not_wait_for_torch():
@@ -154,7 +154,7 @@ def test_a_reader_that_goes_away_is_no_error(checkpoints):
     assert running.stderr.read() == b""
 
 
-# -- translate --------------------------------------------------------------------------------------------------------
+# -- translate -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", DECODERS)
@@ -247,7 +247,7 @@ def test_checkpoints_are_found_from_any_folder(tmp_path, monkeypatch):
     assert project_path("somebody/on-the-hub") == "somebody/on-the-hub"
 
 
-# -- compare ----------------------------------------------------------------------------------------------------------
+# -- compare -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -283,7 +283,7 @@ def test_compare_of_one_checkpoint_with_itself(call, checkpoints):
     assert code == 0 and "same" in out
 
 
-# -- evaluate ---------------------------------------------------------------------------------------------------------
+# -- evaluate ------------------------------------------------------------------------------------------------------
 
 
 def test_evaluate_prints_and_saves_the_scores(call, checkpoints, pairs):
@@ -319,7 +319,7 @@ def test_evaluate_names_the_pair_that_is_too_long(call, checkpoints, tmp_path):
     assert_refused(call("evaluate", "--checkpoint", checkpoints / "additive", "--data", path), "pair 2", "1,000")
 
 
-# -- train ------------------------------------------------------------------------------------------------------------
+# -- train ---------------------------------------------------------------------------------------------------------
 
 
 def test_every_setting_is_a_flag_with_the_same_default():

@@ -7,7 +7,8 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seq2seq.config import BOS, EOS, PAD
 from seq2seq.data import Corpus, DataError, Pair, make_batch, pad_ids, read_pairs
@@ -26,7 +27,7 @@ def write(tmp_path):
     return write_
 
 
-# -- files that are read ------------------------------------------------------------------------------------------------
+# -- files that are read -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_quotes_and_odd_line_ends_are_text_in_tsv(write):
     assert read_pairs(path) == [Pair('say "yes', ('dis "oui',)), Pair("x\u2028y\x85z", ("t",))]
 
 
-# -- files that are refused ---------------------------------------------------------------------------------------------
+# -- files that are refused ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -72,8 +73,8 @@ def test_quotes_and_odd_line_ends_are_text_in_tsv(write):
         ("a.csv", "a,b\nc d\n", "line 2: no comma"),
         ("a.tsv", "a\tb\nc\t \n", "line 2: source or reference is empty"),
         ("a.tsv", "\tb\n", "line 1: source or reference is empty"),
-        ("a.tsv", "a\tb\nc\td\n".encode() + "é\tf".encode("latin-1"), "line 3: not UTF-8"),
-        ("a.csv", "a,b\n".encode() + "é,f".encode("latin-1"), "line 2: not UTF-8"),
+        ("a.tsv", b"a\tb\nc\td\n" + "é\tf".encode("latin-1"), "line 3: not UTF-8"),
+        ("a.csv", b"a,b\n" + "é,f".encode("latin-1"), "line 2: not UTF-8"),
         ("a.tsv", TSV.encode("utf-16"), "line 1: not UTF-8"),
         ("a.tsv", "a\tb\nc\0\td\n", "line 2: holds a NUL"),
         ("a.tsv.gz", TSV, "cannot be read"),
@@ -98,7 +99,7 @@ def test_missing_file_and_folder(tmp_path):
         read_pairs(tmp_path)
 
 
-# -- batches ------------------------------------------------------------------------------------------------------------
+# -- batches -------------------------------------------------------------------------------------------------------
 
 ids = st.lists(st.integers(4, 99), max_size=8).map(lambda body: (*body, EOS))
 corpora = st.lists(st.tuples(ids, ids, st.integers(0, 3)), min_size=1, max_size=30).map(

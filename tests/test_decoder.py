@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.conftest import tiny_model
-from tests.test_encoder import gru
 
 from seq2seq.attention import ATTENTIONS
 from seq2seq.config import BOS, EOS
 from seq2seq.data import pad_ids
 from seq2seq.decoder import DECODERS, DecoderState
 from seq2seq.encoder import Encoded
+from tests.conftest import tiny_model
+from tests.test_encoder import gru
 
 SOURCES = [[4, 5, 6, EOS], [7, EOS], [8, 9, 4, 4, 5, EOS]]
 V = 12
@@ -64,7 +64,9 @@ def test_three_steps_are_the_equations(kind):
             else:
                 memory = encoded.memory[b, : len(source)].double().numpy()
                 query = w["attention.query.weight"] @ hidden[b] + w["attention.query.bias"]
-                scores = [w["attention.energy.weight"][0] @ np.tanh(w["attention.key.weight"] @ h + query) for h in memory]
+                scores = [
+                    w["attention.energy.weight"][0] @ np.tanh(w["attention.key.weight"] @ h + query) for h in memory
+                ]
                 weights = softmax(np.array(scores))
                 np.testing.assert_allclose(made.weights[b, : len(source)], weights, atol=1e-5)
                 context = weights @ memory
@@ -86,7 +88,9 @@ def test_a_step_changes_nothing_but_what_it_returns(model):
     assert all(torch.equal(part, kept) for part, kept in zip(state, before, strict=True))
     assert prev.tolist() == [4, 5, 6]
     assert all(torch.equal(p, parameters[name]) for name, p in model.named_parameters())
-    assert {name: set(vars(module)) for name, module in model.named_modules()} == attributes, "nothing was kept on a module"
+    assert {name: set(vars(module)) for name, module in model.named_modules()} == attributes, (
+        "nothing was kept on a module"
+    )
     assert torch.equal(first.logits, again.logits) and torch.equal(first.state.hidden, again.state.hidden)
     assert first.weights is None or torch.equal(first.weights, again.weights)
     assert not torch.equal(first.state.hidden, other.state.hidden), "the piece before matters"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.conftest import tiny_config
 
 from seq2seq.config import EOS, PAD
 from seq2seq.data import pad_ids
 from seq2seq.encoder import Embedding, Encoder
+from tests.conftest import tiny_config
 
 SOURCES = [[4, 5, 6, EOS], [7, EOS], [8, 9, 4, 4, 5, EOS]]
 

@@ -27,7 +27,9 @@ from seq2seq.translator import SearchError
 
 PAIRS = [
     Pair("a man rides a red bike", ("Un homme fait du vélo rouge.", "Un homme roule sur un vélo rouge.")),
-    Pair("two girls don't eat the apples in the old garden", ("Deux filles ne mangent pas les pommes du vieux jardin.",)),
+    Pair(
+        "two girls don't eat the apples in the old garden", ("Deux filles ne mangent pas les pommes du vieux jardin.",)
+    ),
     Pair("it is raining", ("Il pleut dehors aujourd'hui.", "Il pleut.", "La pluie tombe.")),
     Pair(" ".join(["a very long sentence"] * 6), ("Une phrase très longue " * 5 + ".",)),
 ]
@@ -92,9 +94,11 @@ def test_papers_bleu_is_of_lower_cased_moses_tokens(fixed):
 
 def test_perfect_outputs_score_100():
     pairs = [Pair("x y z", (output + " Encore quatre mots ici.",)) for output in OUTPUTS]
+
     class Perfect(Fixed):
         def texts(self, texts, **settings):
             return [pair.references[0] for pair in pairs]
+
     made = Perfect(None).texts([])
     intervals = {"bleu_interval": [100.0, 100.0], "chrf_interval": [100.0, 100.0]}
     assert by_length(made, pairs) == [{"from": 1, "to": 7, "sentences": 4, "bleu": 100.0, "chrf": 100.0, **intervals}]
@@ -104,7 +108,9 @@ def test_length_bins_share_out_the_sentences():
     rows = by_length(OUTPUTS, PAIRS)
     lengths = [len(pair.source.split()) for pair in PAIRS]
     assert sum(row["sentences"] for row in rows) == len(PAIRS)
-    assert [(row["from"], row["to"]) for row in rows] == [(1, 7), (8, 14), (22, max(lengths))], "empty bins are left out"
+    assert [(row["from"], row["to"]) for row in rows] == [(1, 7), (8, 14), (22, max(lengths))], (
+        "empty bins are left out"
+    )
     for row in rows:
         chosen = [i for i, n in enumerate(lengths) if row["from"] <= n <= row["to"]]
         refs = streams([PAIRS[i] for i in chosen])
@@ -133,7 +139,7 @@ def test_a_model_is_scored_on_its_own_translations(translator):
     assert np.isfinite(made["bleu"])
 
 
-# -- bootstrap --------------------------------------------------------------------------------------------------------
+# -- bootstrap -----------------------------------------------------------------------------------------------------
 
 
 def spoiled(count: int, share: float, seed: int = 0) -> tuple[list[str], list[Pair]]:

@@ -120,7 +120,10 @@ def test_no_attention_gets_a_sentence_and_no_map() -> None:
 
 
 def test_caption_names_order_and_swaps() -> None:
-    assert caption(made("a b c <eos>", "x y z <eos>", permutation(0, 1, 2, 3, size=4))) == "Read strictly from left to right."
+    assert (
+        caption(made("a b c <eos>", "x y z <eos>", permutation(0, 1, 2, 3, size=4)))
+        == "Read strictly from left to right."
+    )
     assert "‘blue’ and ‘car’ swapped places" in caption(BLUE_CAR)
     backwards = caption(made("a b c d e <eos>", "v w x y z <eos>", permutation(4, 3, 2, 1, 0, 5, size=6)))
     assert backwards.startswith("Read back and forth")

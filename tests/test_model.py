@@ -9,11 +9,11 @@ import sys
 
 import pytest
 import torch
-from tests.conftest import tiny_config, tiny_model
 from safetensors.torch import load_file, save_file
 
 from seq2seq.config import BOS, EOS, ModelConfig
 from seq2seq.model import CONFIG_FILE, WEIGHTS_FILE, CheckpointError, Seq2Seq, checkpoint_file, write_beside
+from tests.conftest import tiny_config, tiny_model
 
 SRC, LENGTHS = torch.tensor([[4, 5, EOS], [6, EOS, 0]]), torch.tensor([3, 2])
 PREV = torch.tensor([[BOS, 4], [BOS, 5]])
@@ -64,7 +64,17 @@ def test_a_missing_file_is_named(folder, name):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", '"additive"', '{"kind": "nonsense"}', '{"hidden_size": "big"}', '{"hidden_size": 7}', '{"heads": 8}'],
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '"additive"',
+        '{"kind": "nonsense"}',
+        '{"hidden_size": "big"}',
+        '{"hidden_size": 7}',
+        '{"heads": 8}',
+    ],
 )
 def test_a_bad_config_is_named(folder, text):
     (folder / CONFIG_FILE).write_text(text)
@@ -73,7 +83,9 @@ def test_a_bad_config_is_named(folder, text):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("spoil", [lambda raw: b"", lambda raw: raw[:-10], lambda raw: b"\xff" * 40, lambda raw: raw[:5]])
+@pytest.mark.parametrize(
+    "spoil", [lambda raw: b"", lambda raw: raw[:-10], lambda raw: b"\xff" * 40, lambda raw: raw[:5]]
+)
 def test_corrupt_weights_are_named(folder, spoil):
     path = folder / WEIGHTS_FILE
     path.write_bytes(spoil(path.read_bytes()))

@@ -24,12 +24,12 @@ def test_the_two_commands_stand_there() -> None:
     assert "python tests/run.py" in SHELL
 
 
-@pytest.mark.parametrize("line", [line for line in SHELL if re.match(r"python -m seq2seq (translate|compare|--help)", line)])
+@pytest.mark.parametrize(
+    "line", [line for line in SHELL if re.match(r"python -m seq2seq (translate|compare|--help)", line)]
+)
 def test_shell_examples_run(line: str, tmp_path: Path) -> None:
     command = shlex.split(line, comments=True)
-    done = subprocess.run(
-        [sys.executable, *command[1:]], cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT
-    )
+    done = subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 
@@ -56,7 +56,9 @@ def test_python_example_runs(tmp_path: Path) -> None:
 
 
 def test_layout_is_the_repository() -> None:
-    layout = next(block for kind, block in re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL) if "seq2seq/\n" in block)
+    layout = next(
+        block for kind, block in re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL) if "seq2seq/\n" in block
+    )
     named = set(re.findall(r"\w+\.py", layout))
     there = {path.name for path in (ROOT / "seq2seq").glob("*.py")} - {"__init__.py", "__main__.py"}
     assert named - {"app.py"} == there

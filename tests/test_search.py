@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests.conftest import tiny_model
 
 from seq2seq.config import BOS, EOS, PAD, UNK
 from seq2seq.data import pad_ids
 from seq2seq.search import Beam, Link, Row, beam, forced, greedy, greedy_steps, grow, likeliest, penalty
+from tests.conftest import tiny_model
 
 SOURCES = [[4, 5, EOS], [5, EOS], [4, 4, 5, 5, 4, EOS], [UNK, 5, 4, EOS]]
 LIMITS = [6, 4, 9, 7]
@@ -30,7 +30,9 @@ def same(left, right) -> None:
     np.testing.assert_allclose(left.log_probs, right.log_probs, atol=1e-5)
     assert [[id for id, _ in step] for step in left.candidates] == [[id for id, _ in step] for step in right.candidates]
     np.testing.assert_allclose(
-        [[lp for _, lp in step] for step in left.candidates], [[lp for _, lp in step] for step in right.candidates], atol=1e-5
+        [[lp for _, lp in step] for step in left.candidates],
+        [[lp for _, lp in step] for step in right.candidates],
+        atol=1e-5,
     )
     assert (left.weights is None) == (right.weights is None)
     if left.weights is not None:
@@ -42,7 +44,7 @@ def every_target(longest: int) -> list[list[int]]:
     return [[*body, EOS] for n in range(longest) for body in itertools.product((UNK, 4, 5), repeat=n)]
 
 
-# -- parts --------------------------------------------------------------------------------------------------------------
+# -- parts ---------------------------------------------------------------------------------------------------------
 
 
 def test_likeliest_scores_among_all_but_offers_only_what_may_be_written():
@@ -74,9 +76,10 @@ def link(total: float, length: int, id: int = 4) -> Link:
 def test_a_finished_hypothesis_keeps_its_place():
     one = Beam(size=3, n_best=3, alpha=0.0, src_length=1, limit=9)
     one.extend([Row(0, [(EOS, -0.1), (4, -0.2), (5, -0.3), (6, -9.0)], None)])
-    assert [l.id for l in one.done] == [EOS] and [l.id for l in one.growing] == [4, 5]
+    assert [link.id for link in one.done] == [EOS] and [link.id for link in one.growing] == [4, 5]
     one.extend([Row(0, [(4, -1.0), (5, -1.5), (6, -3.0)], None), Row(1, [(EOS, -0.1), (4, -2.0), (5, -4.0)], None)])
-    assert [round(l.total, 6) for l in one.done] == [-0.1, -0.4] and [round(l.total, 6) for l in one.growing] == [-1.2]
+    assert [round(link.total, 6) for link in one.done] == [-0.1, -0.4]
+    assert [round(link.total, 6) for link in one.growing] == [-1.2]
     assert len(one.done) + len(one.growing) <= one.size and not one.over
 
 
@@ -89,7 +92,7 @@ def test_a_beam_goes_on_while_something_better_may_still_come():
     assert Beam(**settings, done=[], growing=[]).over
 
 
-# -- laws ---------------------------------------------------------------------------------------------------------------
+# -- laws ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -68,7 +68,9 @@ def test_the_reader_of_imports_reads_all_kinds(tmp_path, monkeypatch):
     monkeypatch.setitem(globals(), "PACKAGE", tmp_path)
     path = tmp_path / "demo" / "tab.py"
     path.parent.mkdir()
-    path.write_text("import a.b as c\nfrom d import e\nfrom . import f\nfrom ..g import h\ndef i():\n    import gradio\n")
+    path.write_text(
+        "import a.b as c\nfrom d import e\nfrom . import f\nfrom ..g import h\ndef i():\n    import gradio\n"
+    )
     assert {"a.b", "d", "d.e", "seq2seq.demo.f", "seq2seq.g", "seq2seq.g.h", "gradio"} <= imports(path)
     assert "gradio" not in imports(path, at_import_only=True)
 

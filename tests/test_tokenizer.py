@@ -5,12 +5,13 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from tests.conftest import ENGLISH, FRENCH
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from seq2seq.config import BOS, EOS, PAD, UNK
 from seq2seq.tokenizer import SPACE, SPECIALS, UNKNOWN_TEXT, Pieces, Tokenizer
 from seq2seq.translator import TextError, clean
+from tests.conftest import ENGLISH, FRENCH
 
 TOKENIZER = Tokenizer.train((ENGLISH + FRENCH) * 3, vocab_size=150)
 """Not the fixture: hypothesis runs a test many times with one fixture, and this is the same every time."""
@@ -19,8 +20,40 @@ any_text = st.text(max_size=60)
 """Any text that can be UTF-8; lone surrogates are taken out before the tokenizer is reached."""
 nasty_text = st.lists(
     st.sampled_from(
-        ("</s>", "<eos>", "<pad>", "<bos>", "<unk>", " ", "\u200b", "\u00a0", "\u3000", SPACE, "'", "’", "-", "man", "dog")
-        + ("é", "e\u0301", "l'herbe", "don't", "\u200d", "👩‍👧", "ﬁ", "\ufeff", "\n", "\t", "3.5", "가", ".", "ß", "\u0344")
+        (
+            "</s>",
+            "<eos>",
+            "<pad>",
+            "<bos>",
+            "<unk>",
+            " ",
+            "\u200b",
+            "\u00a0",
+            "\u3000",
+            SPACE,
+            "'",
+            "’",
+            "-",
+            "man",
+            "dog",
+        )
+        + (
+            "é",
+            "e\u0301",
+            "l'herbe",
+            "don't",
+            "\u200d",
+            "👩‍👧",
+            "ﬁ",
+            "\ufeff",
+            "\n",
+            "\t",
+            "3.5",
+            "가",
+            ".",
+            "ß",
+            "\u0344",
+        )
     ),
     max_size=12,
 ).map("".join)

@@ -73,13 +73,19 @@ def same(left: Path, right: Path) -> None:
         assert (left / name).read_bytes() == (right / name).read_bytes()
 
 
-# -- learning -----------------------------------------------------------------------------------------------------------
+# -- learning ------------------------------------------------------------------------------------------------------
 
 
 def test_a_toy_language_is_learned(kind, data, tmp_path):
     """Sentences it never saw, word order and all; and what is written to disk is what has learned it."""
     sizes = {"embedding_size": 32, "hidden_size": 64, "attention_size": 32, "dropout": 0.0, "word_dropout": 0.0}
-    settings = {"batch_tokens": 400, "max_steps": 350, "learning_rate": 5e-3, "warmup_steps": 50, "label_smoothing": 0.0}
+    settings = {
+        "batch_tokens": 400,
+        "max_steps": 350,
+        "learning_rate": 5e-3,
+        "warmup_steps": 50,
+        "label_smoothing": 0.0,
+    }
     files = {"data": (str(toy.write(tmp_path / "train.tsv", TRAIN)),), "valid": data[2:]}
     config = TrainConfig(**files, **settings, validate_every=350, average_decay=0.98)
     train(model_config(kind, vocab_size=120, **sizes), config, tmp_path / "out")
@@ -97,7 +103,9 @@ def test_the_log_tells_of_the_best_weights(data, tmp_path):
     assert list(log["step"]) == [6, 12, 18, 24] and log["tokens"].is_monotonic_increasing
     assert log["learning_rate"].tolist() == pytest.approx([learning_rate(s, run.config) for s in log["step"]])
     assert log["loss"].iloc[-1] < log["loss"].iloc[0]
-    assert run.progress.best_step in set(log["step"]) and run.progress.best_bleu == pytest.approx(log["valid_bleu"].max(), abs=0.01)
+    assert run.progress.best_step in set(log["step"]) and run.progress.best_bleu == pytest.approx(
+        log["valid_bleu"].max(), abs=0.01
+    )
     # Half precision may move a BLEU of three sentences, but hardly of a model as uncertain as this one.
     best = validation_bleu(Translator.from_checkpoint(tmp_path / "out", device="cpu"), read_pairs(data[2])[:3])
     assert best == pytest.approx(run.progress.best_bleu, abs=1.0)
@@ -117,7 +125,7 @@ def test_validation_is_the_mean_over_files_of_their_first_sentences(data, tmp_pa
     assert seen == [3, 3] and run.log[0]["valid_bleu"] == 15 and run.log[0]["valid_bleu_2"] == 20
 
 
-# -- parts --------------------------------------------------------------------------------------------------------------
+# -- parts ---------------------------------------------------------------------------------------------------------
 
 
 def test_learning_rate_rises_in_a_line_and_falls_with_the_root(data):
@@ -158,7 +166,9 @@ def test_the_loss_is_that_of_a_target_piece(data, tmp_path):
         expected, count = 0.0, 0
         for source, target in (run.corpus.pairs[i] for i in indexes):
             with torch.no_grad():
-                logits, _ = run.plain_model(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([[2, *target[:-1]]]))
+                logits, _ = run.plain_model(
+                    torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([[2, *target[:-1]]])
+                )
             log_probs = torch.log_softmax(logits[0].double(), -1)
             for row, id in zip(log_probs, target):
                 expected -= 0.9 * row[id].item() + 0.1 * row.mean().item()
@@ -169,7 +179,7 @@ def test_the_loss_is_that_of_a_target_piece(data, tmp_path):
     assert losses[0][0] == pytest.approx(losses[1][0], abs=1e-4) and losses[0][1] == losses[1][1]
 
 
-# -- the same again -----------------------------------------------------------------------------------------------------
+# -- the same again ------------------------------------------------------------------------------------------------
 
 
 def test_equal_settings_give_equal_weights_and_another_seed_others(data, whole, tmp_path):
@@ -290,7 +300,7 @@ def test_resuming_a_finished_run_changes_nothing(data, tmp_path):
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
 
 
-# -- refusals -----------------------------------------------------------------------------------------------------------
+# -- refusals ------------------------------------------------------------------------------------------------------
 
 
 def test_an_existing_checkpoint_is_not_overwritten(data, tmp_path):
@@ -351,7 +361,8 @@ def test_bad_data_is_refused_before_anything_is_written(data, tmp_path, content,
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [("no tab\n", "line 1: no tab"), ("a\tb\n" + "c" * 1001 + "\td\n", "bad.tsv, pair 2: The text has")]
+    ("content", "says"),
+    [("no tab\n", "line 1: no tab"), ("a\tb\n" + "c" * 1001 + "\td\n", "bad.tsv, pair 2: The text has")],
 )
 def test_bad_validation_data_is_refused_before_anything_is_written(data, tmp_path, content, says):
     bad = tmp_path / "bad.tsv"
@@ -375,7 +386,7 @@ def test_a_given_tokenizer_is_used_as_it_is(data, tmp_path):
     assert run.plain_model.config.vocab_size == len(Tokenizer.load(given)) <= 45
 
 
-# -- when it goes wrong -------------------------------------------------------------------------------------------------
+# -- when it goes wrong --------------------------------------------------------------------------------------------
 
 
 def test_a_poisoned_weight_stops_the_run_and_keeps_the_last_good_ones(data, tmp_path):
@@ -393,7 +404,9 @@ def test_a_poisoned_weight_stops_the_run_and_keeps_the_last_good_ones(data, tmp_
 
         run.update = update
 
-    with pytest.raises(TrainingError, match=r"stopped at step 9: the loss became nan.*last good weights stand in") as caught:
+    with pytest.raises(
+        TrainingError, match=r"stopped at step 9: the loss became nan.*last good weights stand in"
+    ) as caught:
         train(model_config(), short(data), tmp_path / "out", on_start=arm)
     assert str(tmp_path / "out") in str(caught.value) and "\n" not in str(caught.value)
     left = outcome(tmp_path / "out")
@@ -402,7 +415,9 @@ def test_a_poisoned_weight_stops_the_run_and_keeps_the_last_good_ones(data, tmp_
 
 
 def test_a_giant_learning_rate_stops_the_run(data, tmp_path):
-    with pytest.raises(TrainingError, match=r"stopped at step \d+: the loss .*no weights were written.*--learning-rate"):
+    with pytest.raises(
+        TrainingError, match=r"stopped at step \d+: the loss .*no weights were written.*--learning-rate"
+    ):
         train(model_config(), short(data, learning_rate=1e30, warmup_steps=0), tmp_path / "out")
     assert not (tmp_path / "out" / "model.safetensors").exists()
 

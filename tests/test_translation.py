@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.conftest import UNSEEN
 
 from seq2seq.translation import OWN_FIELDS
+from tests.conftest import UNSEEN
 
 
 @pytest.fixture

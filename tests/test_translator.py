@@ -7,8 +7,8 @@ import unicodedata
 import numpy as np
 import pytest
 import torch
-from tests.conftest import ENGLISH, FRENCH, UNSEEN, tiny_model
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seq2seq.attention import ATTENTIONS
 from seq2seq.config import BOS, EOS
@@ -26,6 +26,7 @@ from seq2seq.translator import (
     clean,
     to_words,
 )
+from tests.conftest import ENGLISH, FRENCH, UNSEEN, tiny_model
 
 
 def same(left, right) -> None:
@@ -40,7 +41,7 @@ def same(left, right) -> None:
         np.testing.assert_allclose(one["attention_pieces"], two["attention_pieces"], atol=2e-5)
 
 
-# -- text ---------------------------------------------------------------------------------------------------------------
+# -- text ----------------------------------------------------------------------------------------------------------
 
 
 @given(st.text(st.characters(), max_size=80))
@@ -77,7 +78,7 @@ def test_a_bad_text_among_good_ones_stops_all(translator, monkeypatch):
             next(translator.stream(bad))
 
 
-# -- settings of a search -----------------------------------------------------------------------------------------------
+# -- settings of a search ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_the_widest_beam_works(translator):
     assert made.beam_size == MAX_BEAM_SIZE and len(made.alternatives) == MAX_BEAM_SIZE - 1
 
 
-# -- translations -------------------------------------------------------------------------------------------------------
+# -- translations --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("beam_size", (1, 3))
@@ -132,7 +133,12 @@ def test_batches_of_any_size_give_the_same(translator):
 
 
 def test_no_text_gives_no_translation(translator):
-    assert translator.translate([]) == [] == translator.translate([], beam_size=3) == translator.translate([], target="Un.")
+    assert (
+        translator.translate([])
+        == []
+        == translator.translate([], beam_size=3)
+        == translator.translate([], target="Un.")
+    )
     assert translator.texts([]) == []
 
 
@@ -143,10 +149,16 @@ def test_a_given_target_is_scored_by_the_model(translator):
         assert made.translation == target and made.beam_size == 1
         source, ids = (translator.tokenizer.encode(t).ids for t in (text, target))
         with torch.no_grad():
-            logits, weights = translator.model(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([[BOS, *ids[:-1]]]))
+            logits, weights = translator.model(
+                torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([[BOS, *ids[:-1]]])
+            )
         expected = torch.log_softmax(logits[0], -1)[range(len(ids)), ids]
         np.testing.assert_allclose(made.token_log_probs, expected, atol=1e-5)
-        assert made.attention_pieces is None if weights is None else np.allclose(made.attention_pieces, weights[0], atol=1e-6)
+        assert (
+            made.attention_pieces is None
+            if weights is None
+            else np.allclose(made.attention_pieces, weights[0], atol=1e-6)
+        )
 
 
 def test_alternatives_come_in_order_and_differ(translator):
@@ -221,10 +233,15 @@ def test_unknown_words_and_cut_translations_are_said(translator):
 def test_special_pieces_in_a_text_are_only_text(translator):
     made = translator.translate("</s> <eos> <pad>")
     assert made.source_words == ("<", "/", "s", ">", "<", "eos", ">", "<", "pad", ">", "<eos>")
-    assert translator.translate("A dog.", target="-bos- <eos>").target_words[-4:] == (UNKNOWN_TEXT, "eos", UNKNOWN_TEXT, "<eos>")
+    assert translator.translate("A dog.", target="-bos- <eos>").target_words[-4:] == (
+        UNKNOWN_TEXT,
+        "eos",
+        UNKNOWN_TEXT,
+        "<eos>",
+    )
 
 
-# -- streaming ----------------------------------------------------------------------------------------------------------
+# -- streaming -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("endless", (False, True))
@@ -246,7 +263,9 @@ def test_a_stream_grows_word_by_word_into_the_translation(translator, endless):
             assert not any("length limit" in warning for warning in before.warnings)
         if not endless:
             # Each word but the last appears by itself; the last comes with <eos>.
-            assert [len(part.target_words) for part in seen[:-1]] == list(range(1, len(whole.target_words)))[: len(seen) - 1]
+            assert [len(part.target_words) for part in seen[:-1]] == list(range(1, len(whole.target_words)))[
+                : len(seen) - 1
+            ]
 
 
 def test_what_was_streamed_stays_as_it_was(translator):
@@ -258,7 +277,7 @@ def test_what_was_streamed_stays_as_it_was(translator):
     assert first.to_dict() == shown
 
 
-# -- checkpoints and devices --------------------------------------------------------------------------------------------
+# -- checkpoints and devices ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -305,6 +324,8 @@ def test_devices_that_are_not_here_are_named(monkeypatch):
 @pytest.mark.parametrize("beam_size", (1, 4))
 def test_cuda_gives_the_translations_of_the_cpu(folder, beam_size):
     on_cpu, on_cuda = (Translator.from_checkpoint(folder, device=device) for device in ("cpu", "cuda"))
-    for left, right in zip(on_cpu.translate(list(UNSEEN), beam_size=beam_size), on_cuda.translate(list(UNSEEN), beam_size=beam_size)):
+    for left, right in zip(
+        on_cpu.translate(list(UNSEEN), beam_size=beam_size), on_cuda.translate(list(UNSEEN), beam_size=beam_size)
+    ):
         assert left.target_pieces == right.target_pieces
         np.testing.assert_allclose(left.token_log_probs, right.token_log_probs, atol=1e-2)

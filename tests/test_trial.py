@@ -49,7 +49,7 @@ class Spy:
         return self.inner.texts(*arguments, **settings)
 
 
-# -- the file ---------------------------------------------------------------------------------------------------------
+# -- the file ------------------------------------------------------------------------------------------------------
 
 
 def test_good_files_are_read(file):
@@ -121,7 +121,7 @@ def test_what_is_no_file_is_refused(tmp_path, name):
         read_upload(tmp_path / name)
 
 
-# -- the trial --------------------------------------------------------------------------------------------------------
+# -- the trial -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("batch", [1, 2, 32])
@@ -185,7 +185,7 @@ def test_bad_calls_are_refused_before_work(sides):
 
 
 def test_exported_cells_never_start_a_formula(file, sides):
-    path = file(f"{FORMULA}\t{FORMULA}\n+1\t-1\n@x\t=1+1\nA dog, \"asleep\".\tUn chien.\n")
+    path = file(f'{FORMULA}\t{FORMULA}\n+1\t-1\n@x\t=1+1\nA dog, "asleep".\tUn chien.\n')
     *_, trial = run_trial(*sides, read_upload(path))
     assert trial.table["source"][0] == FORMULA, "on the page it is shown as it was sent"
     rows = list(csv.DictReader(io.StringIO(trial.to_csv())))

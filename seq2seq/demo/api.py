@@ -29,9 +29,7 @@ def translate(text: str, checkpoint: str = models.DEFAULT, beam_size: int = 1) -
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def compare(
-    text: str, left: str = "en-fr-plain", right: str = models.DEFAULT, reference: str = ""
-) -> dict[str, Any]:
+def compare(text: str, left: str = "en-fr-plain", right: str = models.DEFAULT, reference: str = "") -> dict[str, Any]:
     """Translate one text with two models under equal settings, and score both against a reference if one is given.
 
     Parameters:

@@ -124,7 +124,7 @@ function sizes(view, width) {
   // The last slanted label leans over the edge, where Plotly would drop it; the colour bar stands there too.
   const right = Math.max(narrow ? 12 : 78, 14 + 5.5 * longest(view.columns.slice(-1)));
   const least = narrow ? 15 : 26;
-  const cell = S > 20 ? least + 3 : Math.max(least, Math.min(60, (width - left - right) / S));
+  const cell = Math.max(least, Math.min(S > 20 ? least + 3 : 60, (width - left - right) / S));
   return { left, top, right, narrow, width: left + right + cell * S, height: top + 12 + (T > 12 ? 26 : 32) * T };
 }
 

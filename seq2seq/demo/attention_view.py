@@ -51,7 +51,10 @@ def view(
 
 def strip_view(translation: Translation, vector: np.ndarray) -> dict[str, Any]:
     """What a model without attention saw: `vector` (H,), the same at every step."""
-    return view(translation) | {"figure": strip(vector), "caption": f"The {len(vector)} numbers, each between −1 and 1."}
+    return view(translation) | {
+        "figure": strip(vector),
+        "caption": f"The {len(vector)} numbers, each between −1 and 1.",
+    }
 
 
 def occlusion_view(translation: Translation, lost: np.ndarray) -> dict[str, Any]:
@@ -62,5 +65,5 @@ def occlusion_view(translation: Translation, lost: np.ndarray) -> dict[str, Any]
         "figure": occlusion_map(shown),
         "grid": True,
         "note": "",
-        "caption": "Each English word was hidden in turn; a dark cell means that the French word became less likely without it.",
+        "caption": "Each English word was hidden in turn; the stronger the cell, the less likely the French word became.",
     }

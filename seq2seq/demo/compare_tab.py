@@ -35,7 +35,7 @@ QUESTION = (
 )
 
 
-# -- functions ------------------------------------------------------------------------------------------------------
+# -- functions -----------------------------------------------------------------------------------------------------
 
 
 def run(text: str, reference: str, left: str, right: str, beam_size: float, question: str) -> tuple[Any, ...]:
@@ -90,7 +90,7 @@ def from_link(request: gr.Request) -> tuple[Any, ...]:
     return asked["text"], beam, *run(asked["text"], "", *models.default_pair(), beam, SAW)
 
 
-# -- layout and wiring ----------------------------------------------------------------------------------------------
+# -- layout and wiring ---------------------------------------------------------------------------------------------
 
 
 def compare_tab(page: gr.Blocks) -> None:
@@ -111,7 +111,10 @@ def compare_tab(page: gr.Blocks) -> None:
             right = gr.Dropdown(models.choices(), value=pair[1], label="Right", elem_id="right")
             beam = gr.Slider(1, BEAMS, value=1, step=1, label="Beam (1 = greedy), for both", buttons=[])
         reference = gr.Textbox(
-            "", label="French reference (optional): both outputs are scored against it", max_lines=4, elem_id="reference"
+            "",
+            label="French reference (optional): both outputs are scored against it",
+            max_lines=4,
+            elem_id="reference",
         )
     columns = Duet(first[0], elem_id="duet")
     result = gr.State(first[1])

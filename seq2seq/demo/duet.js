@@ -1,6 +1,6 @@
 // Plays two translations in step (see duet.py). Runs after plot.js.
 
-const MILLISECONDS = 160; // a word
+const [A_WORD, IN_ALL] = [160, 8000]; // milliseconds: no word is slower, and no sentence longer
 const root = document.createElement("div");
 const message = make("p", "lens-message", root);
 message.setAttribute("role", "alert");
@@ -88,7 +88,7 @@ function start(from) {
   stop();
   show(from);
   play.textContent = "❚❚ Pause";
-  timer = setInterval(() => (shown < last ? show(shown + 1) : stop()), MILLISECONDS);
+  timer = setInterval(() => (shown < last ? show(shown + 1) : stop()), Math.min(A_WORD, IN_ALL / last));
 }
 
 play.addEventListener("click", () => (timer ? stop() : start(shown < last ? shown : 0)));

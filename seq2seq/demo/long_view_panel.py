@@ -37,7 +37,8 @@ def long_view_panel() -> None:
         score = gr.Radio(SCORES, value="bleu", label="Score")
     figure = Chart(chart(names[0], "bleu"), elem_id="long-view")
     gr.Markdown(
-        f"Whiskers are 95 % bootstrap intervals; point at a mark for the number of sentences. {BAHDANAU}", elem_classes="help"
+        f"Whiskers are 95 % bootstrap intervals; point at a mark for the number of sentences. {BAHDANAU}",
+        elem_classes="help",
     )
     for choice in (data, score):
         choice.input(chart, [data, score], figure, api_visibility="private", show_progress="hidden")

@@ -14,8 +14,8 @@ from seq2seq.charts import scatter
 from seq2seq.demo import models
 from seq2seq.demo.chart import Chart
 from seq2seq.model import CheckpointError
-from seq2seq.trial import Trial, read_upload, run_trial
 from seq2seq.translator import SearchError, TextError
+from seq2seq.trial import Trial, read_upload, run_trial
 
 ABOUT = (
     "A TSV or CSV file: English in the first column, French in the second, no heading, at most 2,000 rows. Both models "
@@ -26,7 +26,11 @@ Shown = tuple[Any, Any, Any, Any, Any]
 
 
 def run(
-    path: str | None, left: str, right: str, beam_size: float, progress: gr.Progress = gr.Progress()  # noqa: B008
+    path: str | None,
+    left: str,
+    right: str,
+    beam_size: float,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[Shown]:
     """Both models over an uploaded file; the file is checked before any model sees it."""
     nothing, no_download = {"figure": None, "note": ""}, gr.update(visible=False)
@@ -40,7 +44,13 @@ def run(
             if isinstance(step, Trial):
                 labels = models.labels(left, right)
                 figure = {"figure": scatter(step.table, labels), "note": ""}
-                yield verdict(step, labels), figure, step.table.round(1), gr.update(value=_saved(step), visible=True), step.table
+                yield (
+                    verdict(step, labels),
+                    figure,
+                    step.table.round(1),
+                    gr.update(value=_saved(step), visible=True),
+                    step.table,
+                )
             else:
                 progress((step.done, step.total), unit="sentences")
                 yield f"{step.done} of {step.total} sentences", *(gr.skip(),) * 4

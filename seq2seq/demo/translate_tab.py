@@ -38,7 +38,7 @@ Shown = tuple[Any, ...]
 """What a translation changes on the page: view, French text, result, weights table, candidates table."""
 
 
-# -- pure functions -------------------------------------------------------------------------------------------------
+# -- pure functions ------------------------------------------------------------------------------------------------
 
 
 def show(translation: Translation, unit: str, eos: bool) -> Shown:
@@ -125,7 +125,7 @@ def from_link(request: gr.Request) -> Iterator[Shown]:
         yield asked["text"], known, beam, *shown
 
 
-# -- layout and wiring ----------------------------------------------------------------------------------------------
+# -- layout and wiring ---------------------------------------------------------------------------------------------
 
 
 def translate_tab(page: gr.Blocks) -> None:

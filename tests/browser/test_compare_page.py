@@ -70,7 +70,9 @@ def test_pause_replay_and_scrubber(compare_page: Callable[..., Page]) -> None:
     page = compare_page()
     assert all(side["hidden"] == 0 for side in page.evaluate(SHOWN)), "complete when the page opens"
     page.get_by_role("button", name="Replay").click()
-    page.wait_for_function("() => document.querySelectorAll('#duet .duet-pane:first-child .duet-word:not(.duet-hidden)').length >= 2")
+    page.wait_for_function(
+        "() => document.querySelectorAll('#duet .duet-pane:first-child .duet-word:not(.duet-hidden)').length >= 2"
+    )
     page.get_by_role("button", name="Pause").click()
     left, right = page.evaluate(SHOWN)
     at = len(left["words"]) - left["hidden"]
@@ -82,7 +84,9 @@ def test_pause_replay_and_scrubber(compare_page: Callable[..., Page]) -> None:
     assert len(left["words"]) - left["hidden"] == len(right["words"]) - right["hidden"] == 3
 
 
-def test_the_plain_side_is_a_strip_and_both_answer_the_same_question(compare_page: Callable[..., Page], api: Client) -> None:
+def test_the_plain_side_is_a_strip_and_both_answer_the_same_question(
+    compare_page: Callable[..., Page], api: Client
+) -> None:
     page = compare_page()
     text = "Two dogs are running in the snow."
     compare(page, text)
@@ -97,8 +101,9 @@ def test_the_plain_side_is_a_strip_and_both_answer_the_same_question(compare_pag
     page.get_by_label("What it needed").check()
     page.wait_for_function("() => document.querySelector('#left-map .lens-plot').data[0].z.length > 1")
     page.wait_for_function("() => document.querySelector('#right-map .lens-plot').data[0].zmax > 1")
-    sides = [page.evaluate("id => { const p = document.querySelector(id + ' .lens-plot'); return [p.data[0].zmax, "
-                           "p.layout.xaxis.ticktext, p.data[0].z.length] }", side) for side in ("#left-map", "#right-map")]  # fmt: skip
+    drawn = """id => { const plot = document.querySelector(id + ' .lens-plot');
+        return [plot.data[0].zmax, plot.layout.xaxis.ticktext, plot.data[0].z.length] }"""
+    sides = [page.evaluate(drawn, side) for side in ("#left-map", "#right-map")]
     assert sides[0][:2] == sides[1][:2], "the same scale and the same source words"
     assert sides[0][2] == len(answer["left"]["target_words"]) - 1
     assert "agreement" in page.locator("#agreement").inner_text()
@@ -166,7 +171,9 @@ def test_a_file_of_ones_own(compare_page: Callable[..., Page], tmp_path: Path) -
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_timeout(200)
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.wait_for_function("() => !document.querySelector('#compare-text textarea').value.startsWith('A man in a blue shirt')")
+    page.wait_for_function(
+        "() => !document.querySelector('#compare-text textarea').value.startsWith('A man in a blue shirt')"
+    )
 
 
 @pytest.mark.parametrize(

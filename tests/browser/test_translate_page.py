@@ -13,15 +13,14 @@ from tests.browser.conftest import SCREENSHOTS
 
 # What is drawn, read out of Plotly's own state in the page.
 DRAWN = """() => {
-    const plot = attention-view .lens > div.).dataset#attention-view .lens-plot');
+    const plot = document.querySelector('#attention-view .lens-plot');
     const text = (side) => [...document.querySelectorAll('#attention-view .lens-chips')][side];
     const words = (line) => [...line.querySelectorAll('.lens-word')].map((w) => w.textContent);
     return {
-        z: plot.data ? plot.data[0].z : null, zmin: plot.data && plot.data[0].zmin, zmax: plot.data && plot.data[0].zmax,
-        cells: plot.querySelectorAll('.hm').length,
+        z: plot.data && plot.data[0].z, zmin: plot.data && plot.data[0].zmin, zmax: plot.data && plot.data[0].zmax,
         columns: [...plot.querySelectorAll('.xtick text')].map((t) => t.textContent),
         rows: [...plot.querySelectorAll('.ytick text')].map((t) => t.textContent),
-        source: words(text(0)), target: words(text(1)), caption: attention-view .lens > div.).dataset.lens-caption').textContent,
+        source: words(text(0)), target: words(text(1)),
     }
 }"""
 
@@ -32,7 +31,8 @@ def api(server: str) -> Client:
 
 
 # Everything the view says but the chart, which is drawn a moment later.
-SAID = "[...document.querySelectorAll('#attention-view :is(.lens-chips, .lens-note, .lens-message)')].map(n => n.textContent).join()"
+PARTS = "#attention-view :is(.lens-chips, .lens-note, .lens-message)"
+SAID = f"[...document.querySelectorAll('{PARTS}')].map(n => n.textContent).join()"
 
 
 def translate(page: Page, text: str) -> None:
@@ -41,7 +41,9 @@ def translate(page: Page, text: str) -> None:
     box = page.locator("#source-text textarea")
     box.fill(text)
     box.press("Enter")
-    page.wait_for_function(f"before => {SAID} !== before && !attention-view .lens > div.).dataset.lens-growing')", arg=before)
+    page.wait_for_function(
+        f"before => {SAID} !== before && !document.querySelector('#attention-view .lens-growing')", arg=before
+    )
     page.wait_for_timeout(300)
 
 
@@ -90,10 +92,16 @@ def test_words_pieces_and_eos(open_page: Callable[..., Page], api: Client) -> No
     answer = api.predict(text, api_name="/translate")
     assert len(answer["source_pieces"]) > len(answer["source_words"]), "needs a word of several pieces"
     page.get_by_label("show the <eos> row").check()
-    page.wait_for_function("n => document.querySelectorAll('.lens-plot .ytick').length === n", arg=len(answer["target_words"]))
+    page.wait_for_function(
+        "n => document.querySelectorAll('#attention-view .lens-plot .ytick').length === n",
+        arg=len(answer["target_words"]),
+    )
     assert_shows(page, answer, eos=True)
     page.get_by_label("pieces", exact=True).check()
-    page.wait_for_function("n => document.querySelectorAll('.lens-plot .xtick').length === n", arg=len(answer["source_pieces"]))
+    page.wait_for_function(
+        "n => document.querySelectorAll('#attention-view .lens-plot .xtick').length === n",
+        arg=len(answer["source_pieces"]),
+    )
     drawn = page.evaluate(DRAWN)
     assert drawn["source"] == answer["source_pieces"] and drawn["target"] == answer["target_pieces"]
     for row, expected in zip(drawn["z"], answer["attention_pieces"], strict=True):
@@ -107,9 +115,8 @@ def test_pointing_or_tabbing_to_a_word_shades_the_other_sentence(open_page: Call
     lines = page.locator("#attention-view .lens-chips")
 
     def alphas(line: int) -> list[float]:
-        return lines.nth(line).locator(".lens-chip").evaluate_all(
-            "chips => chips.map(c => c.style.backgroundColor ? Number(c.style.backgroundColor.match(/[\\d.]+(?=\\))/)[0]) : 0)"
-        )
+        colours = "chips => chips.map((chip) => (chip.style.backgroundColor.match(/[\\d.]+(?=\\))/) || ['0'])[0])"
+        return [float(alpha) for alpha in lines.nth(line).locator(".lens-chip").evaluate_all(colours)]
 
     lines.nth(1).locator(".lens-chip").nth(1).hover()
     assert alphas(0) == pytest.approx([w if w > 0.01 else 0 for w in weights[1]], abs=0.01)
@@ -125,24 +132,26 @@ def test_hover_reads_as_a_sentence(open_page: Callable[..., Page]) -> None:
     page.wait_for_selector("#attention-view .xtick")
     box = page.locator("#attention-view .heatmaplayer image").bounding_box()
     page.mouse.move(box["x"] + 10, box["y"] + 10)
-    page.wait_for_selector(".lens-plot .hovertext")
-    hover = page.locator(".lens-plot .hovertext").text_content()
+    page.wait_for_selector("#attention-view .lens-plot .hovertext")
+    hover = page.locator("#attention-view .lens-plot .hovertext").text_content()
     first = page.evaluate(DRAWN)
     share = round(100 * first["z"][0][0])
-    assert hover == f"To write “{first['rows'][0]}”, the model put {share}% of its attention on “{first['columns'][0]}”."
+    assert (
+        hover == f"To write “{first['rows'][0]}”, the model put {share}% of its attention on “{first['columns'][0]}”."
+    )
 
 
 def test_the_plain_model_gets_no_map(open_page: Callable[..., Page], api: Client) -> None:
     page = open_page()
     page.get_by_label("Without attention").check()
-    page.wait_for_selector(".lens-note:not([hidden])")
-    page.wait_for_function("() => !attention-view .lens > div.).dataset.lens-growing')")
-    assert "No attention exists here" in page.locator(".lens-note").inner_text()
-    assert not page.locator(".lens-scroll").is_visible()
+    page.wait_for_selector("#attention-view .lens-note:not([hidden])")
+    page.wait_for_function("() => !document.querySelector('#attention-view .lens-growing')")
+    assert "No attention exists here" in page.locator("#attention-view .lens-note").inner_text()
+    assert not page.locator("#attention-view .lens-scroll").is_visible()
     text = page.locator("#source-text textarea").input_value()
     assert api.predict(text, "en-fr-plain", api_name="/translate")["attention"] is None
     page.get_by_label("With attention").check()
-    page.wait_for_selector(".lens-scroll:not([hidden]) .xtick")
+    page.wait_for_selector("#attention-view .lens-scroll:not([hidden]) .xtick")
 
 
 BAD = {
@@ -165,7 +174,11 @@ def test_bad_input_breaks_nothing(open_page: Callable[..., Page], api: Client) -
     page.wait_for_selector("#attention-view .xtick")
     for name, text in BAD.items():
         translate(page, text)
-        message = page.locator(".lens-message").inner_text() if page.locator(".lens-message").is_visible() else ""
+        message = (
+            page.locator("#attention-view .lens-message").inner_text()
+            if page.locator("#attention-view .lens-message").is_visible()
+            else ""
+        )
         try:
             answer = api.predict(text, api_name="/translate")
         except Exception as refusal:  # what the API refuses, the page refuses in the same words
@@ -183,15 +196,17 @@ def test_bad_input_breaks_nothing(open_page: Callable[..., Page], api: Client) -
 def test_a_link_opens_its_sentence(open_page: Callable[..., Page], api: Client) -> None:
     text = "Two children are eating ice cream."
     page = open_page("?text=Two+children+are+eating+ice+cream.&checkpoint=en-fr-additive&beam=3")
-    page.wait_for_function("t => attention-view .lens > div.).dataset#source-text textarea').value === t", arg=text)
-    page.wait_for_function("() => attention-view .lens > div.).dataset.lens-chips').textContent.includes('children')")
+    page.wait_for_function("t => document.querySelector('#source-text textarea').value === t", arg=text)
+    page.wait_for_function(
+        "() => document.querySelector('#attention-view .lens-chips').textContent.includes('children')"
+    )
     page.wait_for_timeout(500)
     assert_shows(page, api.predict(text, "en-fr-additive", 3, api_name="/translate"))
 
 
 def test_a_link_to_no_model_says_so(open_page: Callable[..., Page]) -> None:
-    page = open_page("?text=hello&checkpoint=../../etc", wait_for=".lens-message:not([hidden])")
-    assert "There is no model" in page.locator(".lens-message").inner_text()
+    page = open_page("?text=hello&checkpoint=../../etc", wait_for="#attention-view .lens-message:not([hidden])")
+    assert "There is no model" in page.locator("#attention-view .lens-message").inner_text()
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -203,13 +218,13 @@ def test_looks(open_page: Callable[..., Page], width: int, theme: str) -> None:
     page.wait_for_selector("#attention-view .xtick")
     page.wait_for_timeout(500)
     page.screenshot(path=SCREENSHOTS / f"translate-{theme}-{width}.png", full_page=True)
-    colour = page.evaluate("getComputedStyle(attention-view .lens > div.).dataset.lens-plot .xtick text')).fill")
+    colour = page.evaluate("getComputedStyle(document.querySelector('#attention-view .lens-plot .xtick text')).fill")
     assert (sum(int(c) for c in colour[4:-1].split(",")) > 382) == (theme == "dark"), "labels must stand out"
     translate(page, "A man and a woman with two small children are walking slowly along a very long sandy beach "
                     "while a big brown dog runs after a yellow ball in the cold blue water.")  # fmt: skip
     page.screenshot(path=SCREENSHOTS / f"translate-{theme}-{width}-long.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("(s => s.scrollWidth > s.clientWidth)(attention-view .lens > div.).dataset.lens-scroll'))")
+    assert page.evaluate("(s => s.scrollWidth > s.clientWidth)(document.querySelector('#attention-view .lens-scroll'))")
 
 
 def test_numbers_behind_the_picture(open_page: Callable[..., Page], api: Client) -> None:
@@ -218,6 +233,6 @@ def test_numbers_behind_the_picture(open_page: Callable[..., Page], api: Client)
     table = page.locator("#weights")
     table.wait_for(state="visible")
     answer = api.predict(page.locator("#source-text textarea").input_value(), api_name="/translate")
-    page.wait_for_function("() => attention-view .lens > div.).dataset#weights').innerText.includes('homme')")
+    page.wait_for_function("() => document.querySelector('#weights').innerText.includes('homme')")
     assert f"{round(100 * answer['attention'][1][1], 1):g}" in table.inner_text()
     assert answer["candidates"][0][1][0] in page.locator("#candidates").inner_text()

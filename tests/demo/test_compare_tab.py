@@ -35,7 +35,9 @@ def test_both_sides_get_equal_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_columns_and_maps_are_plain_json_and_of_the_same_translations() -> None:
     for question in (SAW, NEEDED):
-        columns, comparison, left, right, said = run(TEXT, "Deux petits chiens courent sur une plage.", *PAIR, 1, question)
+        columns, comparison, left, right, said = run(
+            TEXT, "Deux petits chiens courent sur une plage.", *PAIR, 1, question
+        )
         for value in (columns, left, right):
             assert json.loads(json.dumps(value, allow_nan=False)) == value
         assert columns["sides"][0]["words"] == list(comparison.left.target_words)
@@ -95,9 +97,9 @@ def test_growth_has_one_more_point_each_time_and_real_sentences() -> None:
 
 
 def test_own_clauses_and_their_mistakes() -> None:
-    (chart, table), = bottleneck_panel.grow_live(*PAIR, 1, 8, "A dog sleeps = Un chien dort")
+    ((chart, table),) = bottleneck_panel.grow_live(*PAIR, 1, 8, "A dog sleeps = Un chien dort")
     assert table["reference"][0] == "Un chien dort."
-    (chart, table), = bottleneck_panel.grow_live(*PAIR, 1, 8, "A dog sleeps")
+    ((chart, table),) = bottleneck_panel.grow_live(*PAIR, 1, 8, "A dog sleeps")
     assert "1" in chart["note"] and chart["figure"] is None and table.empty
 
 
@@ -119,11 +121,11 @@ def test_own_file_end_to_end(tmp_path: Path) -> None:
 
 
 def test_own_file_mistakes(tmp_path: Path) -> None:
-    (status, *_), = own_test_panel.run(None, *PAIR, 1, lambda *_, **__: None)
+    ((status, *_),) = own_test_panel.run(None, *PAIR, 1, lambda *_, **__: None)
     assert "file" in status
     path = tmp_path / "one.tsv"
     path.write_text("only one column\n", encoding="utf-8")
-    (status, *_), = own_test_panel.run(str(path), *PAIR, 1, lambda *_, **__: None)
+    ((status, *_),) = own_test_panel.run(str(path), *PAIR, 1, lambda *_, **__: None)
     assert "line 1" in status
 
 

@@ -54,7 +54,7 @@ def test_unknown_words_are_marked_in_words_and_in_pieces() -> None:
 
 @pytest.mark.parametrize("text", ["", "  \n\t ", "\x00\x07", "a" * (MAX_CHARACTERS + 1)])
 def test_bad_text_gives_a_message_and_empties_the_rest(text: str) -> None:
-    (picture, french, result, weights, candidates), = translate(text, models.DEFAULT, 1, WORDS, False)
+    ((picture, french, result, weights, candidates),) = translate(text, models.DEFAULT, 1, WORDS, False)
     assert picture["message"] and french == "" and result is None and weights.empty and candidates.empty
 
 
