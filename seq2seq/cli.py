@@ -223,7 +223,8 @@ def train(
     from seq2seq.data import read_pairs
     from seq2seq.decoder import DECODERS
     from seq2seq.results import after_training
-    from seq2seq.training import Run, TrainingError
+    from seq2seq.training import Run
+    from seq2seq.training_state import TrainingError
     from seq2seq.training import train as run_training
 
     with bad_input():

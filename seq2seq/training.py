@@ -5,18 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-import pandas as pd
 import torch
 from accelerate import Accelerator
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -25,31 +20,11 @@ from seq2seq.data import Corpus, DataError, Pair, make_batch, read_pairs
 from seq2seq.evaluation import validation_bleu
 from seq2seq.model import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, Seq2Seq, write_beside
 from seq2seq.tokenizer import Tokenizer
+from seq2seq.training_state import Progress, TrainingError, has_state, load_state, save_state
 from seq2seq.translator import TextError, Translator, clean
 
-STATE_FILE, LOG_FILE = "state.safetensors", "log.csv"
-"""Stand in the folder `training/` of a checkpoint; only `--resume` and readers of the log need them."""
 DIVERGED_FACTOR, DIVERGED_STEPS = 3.0, 50
 """A run has diverged when its loss was this many times the best so far, for this many updates in a row."""
-
-
-class TrainingError(RuntimeError):
-    """A run that cannot start or go on. The message says why and what can be done."""
-
-
-@dataclass
-class Progress:
-    """Where a run stands, next to its tensors. `position` counts the batches of this epoch that are done."""
-
-    step: int = 0
-    epoch: int = 0
-    position: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    best_bleu: float = -1.0
-    best_step: int = 0
-    best_loss: float = math.inf
-    bad_steps: int = 0
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
@@ -176,57 +151,11 @@ class Run:
     # -- files ------------------------------------------------------------------------------------------------------
 
     def save_state(self) -> None:
-        """All that `--resume` needs, in one file that is renamed into place."""
-        if not self.accelerator.is_main_process:
-            return
-        tensors: dict[str, Tensor] = {}
-        for name, parameter in self.plain_model.named_parameters():
-            tensors[f"model/{name}"] = parameter.detach()
-            tensors[f"average/{name}"] = self.average[name]
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                tensors[f"adam/{name}/{key}"] = value
-        metadata = {"progress": json.dumps(asdict(self.progress)), "config": json.dumps(asdict(self.config))}
-        path = self.out / "training" / STATE_FILE
-        beside = path.with_name(path.name + ".tmp")
-        save_file({name: t.cpu().contiguous() for name, t in tensors.items()}, beside, metadata)
-        write_beside(self.out / "training" / LOG_FILE, pd.DataFrame(self.log).to_csv(index=False))
-        os.replace(beside, path)
+        if self.accelerator.is_main_process:
+            save_state(self.out, self.plain_model, self.average, self.optimizer, self.progress, self.config, self.log)
 
     def load_state(self) -> None:
-        """Undoes `save_state` in a fresh run with the same settings. Raises TrainingError if they differ."""
-        path = self.out / "training" / STATE_FILE
-        with self._opened(path) as file:
-            metadata = file.metadata()
-            then = json.loads(metadata["config"]) | json.loads((self.out / CONFIG_FILE).read_text(encoding="utf-8"))
-            now = json.loads(json.dumps(asdict(self.config) | asdict(self.plain_model.config)))
-            # A run may be made longer or shorter; anything else would make it another run. Settings that are newer than
-            # the run had their defaults in it.
-            free = {"max_steps", "patience"}
-            changed = [
-                f"{k} was {then[k]}, is {now[k]}" for k in now if k in then and k not in free and now[k] != then[k]
-            ]
-            if changed:
-                raise TrainingError(f"cannot resume {self.out} with other settings: {'; '.join(changed)}")
-            with torch.no_grad():
-                for name, parameter in self.plain_model.named_parameters():
-                    parameter.copy_(file.get_tensor(f"model/{name}"))
-                    self.average[name].copy_(file.get_tensor(f"average/{name}"))
-                    prefix = f"adam/{name}/"
-                    state = {
-                        key.removeprefix(prefix): file.get_tensor(key) for key in file.keys() if key.startswith(prefix)
-                    }
-                    if state:
-                        # Adam keeps its step count on the CPU.
-                        self.optimizer.state[parameter] = state | {"step": state["step"].cpu()}
-        self.progress = Progress(**json.loads(metadata["progress"]))
-        log = pd.read_csv(self.out / "training" / LOG_FILE)
-        self.log = log[log["step"] <= self.progress.step].to_dict("records")
-
-    def _opened(self, path: Path) -> safe_open:
-        try:
-            return safe_open(path, "pt", device=str(self.accelerator.device))
-        except (SafetensorError, OSError) as error:
-            raise TrainingError(f"{path} cannot be read: {error}; train anew with another --out") from error
+        self.progress, self.log = load_state(self.out, self.plain_model, self.average, self.optimizer, self.config)
 
     def save_model(self) -> None:
         if self.accelerator.is_main_process:
@@ -350,10 +279,10 @@ def train(
     corpus = encode_corpus(files, config, pieces)
     torch.manual_seed(config.seed)
     run = Run(Seq2Seq(replace(model_config, vocab_size=len(pieces))), pieces, corpus, config, out)
-    if resume and (out / "training" / STATE_FILE).exists():
+    if resume and has_state(out):
         run.load_state()
     elif run.accelerator.is_main_process:
-        (out / "training").mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
         write_beside(out / TOKENIZER_FILE, pieces.to_json())
         write_beside(out / CONFIG_FILE, json.dumps(asdict(run.plain_model.config), indent=2) + "\n")
     on_start(run)

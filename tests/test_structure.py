@@ -19,11 +19,11 @@ LAYERS = (
     {"search"},
     {"translation"},
     {"translator"},
-    {"evaluation", "explain", "comparison", "bottleneck"},
+    {"evaluation", "explain", "comparison", "bottleneck", "training_state"},
     {"training"},
 )
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
-RESULTS_ONLY = {"figures", "report"}
+RESULTS_ONLY = {"figures", "report", "charts"}
 """These see finished translations: no model, no page."""
 
 

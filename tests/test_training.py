@@ -26,7 +26,8 @@ from seq2seq.data import DataError, read_pairs
 from seq2seq.decoder import DECODERS
 from seq2seq.evaluation import validation_bleu
 from seq2seq.tokenizer import Tokenizer
-from seq2seq.training import LOG_FILE, STATE_FILE, TrainingError, learning_rate, train
+from seq2seq.training import learning_rate, train
+from seq2seq.training_state import LOG_FILE, STATE_FILE, TrainingError
 from seq2seq.translator import Translator
 from tests import toy
 
