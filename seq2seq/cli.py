@@ -224,8 +224,8 @@ def train(
     from seq2seq.decoder import DECODERS
     from seq2seq.results import after_training
     from seq2seq.training import Run
-    from seq2seq.training_state import TrainingError
     from seq2seq.training import train as run_training
+    from seq2seq.training_state import TrainingError
 
     with bad_input():
         model_config, config = configs(settings)

@@ -33,29 +33,27 @@ def run(
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[Shown]:
     """Both models over an uploaded file; the file is checked before any model sees it."""
-    nothing, no_download = {"figure": None, "note": ""}, gr.update(visible=False)
-    if not path:
-        yield "Choose a file first.", nothing, None, no_download, None
-        return
     try:
+        if not path:
+            raise TextError("Choose a file first.")
         pairs = read_upload(path)
         sides = models.translator(left), models.translator(right)
         for step in run_trial(*sides, pairs, beam_size=int(beam_size)):
             if isinstance(step, Trial):
                 labels = models.labels(left, right)
                 figure = {"figure": scatter(step.table, labels), "note": ""}
-                yield (
-                    verdict(step, labels),
-                    figure,
-                    step.table.round(1),
-                    gr.update(value=_saved(step), visible=True),
-                    step.table,
-                )
+                # Gradio copies the file into its own cache before it asks for the next item.
+                with tempfile.TemporaryDirectory(prefix="attention-lens-") as folder:
+                    saved = Path(folder) / "comparison.csv"
+                    saved.write_text(step.to_csv(), encoding="utf-8")
+                    download = gr.update(value=str(saved), visible=True)
+                    yield verdict(step, labels), figure, step.table.round(1), download, step.table
             else:
                 progress((step.done, step.total), unit="sentences")
                 yield f"{step.done} of {step.total} sentences", *(gr.skip(),) * 4
     except (TextError, SearchError, CheckpointError, ValueError) as error:
-        yield str(error), nothing, None, no_download, None
+        # As the chart's note, which is plain text: the message may hold a file name of anybody's choosing.
+        yield "", {"figure": None, "note": str(error)}, None, gr.update(visible=False), None
 
 
 def verdict(trial: Trial, labels: dict[str, str]) -> str:
@@ -68,13 +66,6 @@ def verdict(trial: Trial, labels: dict[str, str]) -> str:
             f"| {title} | {score['left']:.1f} | {score['right']:.1f} | {score['difference']:+.1f} ({low:+.1f} to {high:+.1f}) |"
         )
     return "\n".join(lines)
-
-
-def _saved(trial: Trial) -> str:
-    """The table as a file in a folder of its own; Gradio copies it into its cache and serves that."""
-    path = Path(tempfile.mkdtemp(prefix="attention-lens-")) / "comparison.csv"
-    path.write_text(trial.to_csv(), encoding="utf-8")
-    return str(path)
 
 
 def picked(table: pd.DataFrame | None, event: gr.EventData) -> tuple[Any, Any]:

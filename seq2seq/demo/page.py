@@ -11,16 +11,19 @@ import gradio as gr
 from seq2seq.demo import api, models
 from seq2seq.demo.compare_tab import compare_tab
 from seq2seq.demo.translate_tab import translate_tab
+from seq2seq.trial import MAX_BYTES
 
 TITLE = "Attention Lens"
 TABS = ("translate", "compare")
+QUEUE, SESSIONS, CACHE_SECONDS = 64, 1000, 3600
+"""Events that may wait, sessions whose last result is kept, and how long an uploaded file is: bounds for a public page."""
 HEADER = """<div id="lens-header"><span class="lens-device">running on {device}</span><h1>Attention Lens</h1>
 <p>See which English words a translator looks back at while it writes each French word.</p></div>"""
 
 
 def build() -> gr.Blocks:
     """The page as Gradio blocks; `launch_options` says how it wants to be launched."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS, CACHE_SECONDS)) as page:
         # First, so that no event of the page takes its name.
         gr.api(api.translate, api_name="translate", concurrency_limit=4)
         gr.api(api.compare, api_name="compare", concurrency_limit=4)
@@ -31,7 +34,7 @@ def build() -> gr.Blocks:
             with gr.Tab("Compare", id=TABS[1]):
                 compare_tab(page)
         page.load(tab_from_link, None, tabs, api_visibility="private", show_progress="hidden")
-    return page
+    return page.queue(max_size=QUEUE)
 
 
 def tab_from_link(request: gr.Request) -> Any:
@@ -51,4 +54,6 @@ def launch_options() -> dict[str, Any]:
         "ssr_mode": False,
         "enable_monitoring": False,
         "show_error": False,
+        "max_file_size": MAX_BYTES,
+        "state_session_capacity": SESSIONS,
     }

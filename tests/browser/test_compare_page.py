@@ -185,8 +185,9 @@ def test_a_file_of_ones_own(compare_page: Callable[..., Page], tmp_path: Path) -
         (b"caf\xe9\tcaf\xe9\n", "UTF-8"),
         (b"x" * 50_000 + b"\ty\n", "line 1"),
         (b"a\tb\n" * 2001, "2,000"),
+        (b"a\tb" * 1_240_000, "line 1"),
     ],
-    ids=["empty", "one column", "NUL", "encoding", "huge cell", "too many rows"],
+    ids=["empty", "one column", "NUL", "encoding", "huge cell", "too many rows", "one line of 5 MB"],
 )
 def test_bad_files_get_a_message(compare_page: Callable[..., Page], tmp_path: Path, content: bytes, says: str) -> None:
     bad = tmp_path / "bad.tsv"
@@ -195,7 +196,7 @@ def test_bad_files_get_a_message(compare_page: Callable[..., Page], tmp_path: Pa
     page.locator("#own-file input[type=file]").set_input_files(bad)
     page.wait_for_function("() => document.querySelector('#own-file').innerText.includes('bad')")
     page.locator("#own-run").click()
-    page.wait_for_function("s => document.querySelector('#own-status').innerText.includes(s)", arg=says)
+    page.wait_for_function("s => document.querySelector('#own-chart').innerText.includes(s)", arg=says)
     compare(page, "The page still works.")
 
 
