@@ -23,9 +23,9 @@ NEED_TOP = 6.0
 """Log-probability at which an occlusion map is darkest, for every sentence and both models: e⁻⁶ is one in four hundred."""
 BAHDANAU = (
     "For comparison, Bahdanau et al. (2015) report BLEU 17.82 for RNNencdec-50 (no attention) and 26.75 for RNNsearch-50 "
-    "(attention) on WMT14 English–French. The two are not the same measurement: theirs are long news sentences, models of "
-    "tens of millions of parameters and 30,000-word vocabularies; ours are captions and everyday sentences, and small models. "
-    "What carries over is the shape: the gap widens with length."
+    "(attention) on WMT14 English–French. The two are not the same measurement: theirs are news sentences, large models and "
+    "vocabularies of 30,000 words; ours are captions and everyday sentences, and small models. What can be compared is the "
+    "shape: in their figure 2 the model without attention falls off as sentences get longer."
 )
 SIDES = ("left", "right")
 LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
@@ -140,7 +140,7 @@ def by_length(metrics: Mapping[str, Mapping[str, Any]], data_name: str, score: s
     """
     data = []
     symbols = ("circle", "square", "diamond", "triangle-up", "x")
-    colours = ("theme:right", "theme:left", "theme:text", "theme:grid", "theme:text")
+    colours = ("theme:right", "theme:left", "#2e8b57", "#8b5fbf", "#c0392b")
     for i, (name, known) in enumerate(metrics.items()):
         rows = known.get(data_name, {}).get("by_length", [])
         if not rows:

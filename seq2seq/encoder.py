@@ -39,8 +39,12 @@ class Embedding(nn.Embedding):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """ids (...) -> (..., E)"""
+        """ids (...) -> (..., E); `<pad>` is the zero vector, also in a sentence, where it hides a word.
+
+        The row of `<pad>` itself does not stay zero: as an output weight it is trained with the others.
+        """
         embedded = super().forward(ids) * self.embedding_dim**0.5
+        embedded = embedded.masked_fill((ids == PAD).unsqueeze(-1), 0)
         if self.training and self.word_dropout:
             keep = torch.rand(ids.shape, device=ids.device) >= self.word_dropout
             embedded = embedded * (keep.to(embedded.dtype) / (1 - self.word_dropout)).unsqueeze(-1)

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from seq2seq.config import UNK
+from seq2seq.config import PAD
 from seq2seq.data import pad_ids
 from seq2seq.tokenizer import Pieces
 from seq2seq.translation import Translation
@@ -24,9 +24,9 @@ def occlusion(translator: Translator, translation: Translation) -> np.ndarray:
 
     Natural log, the pieces of a target word summed; base - masked, so above 0 the word was needed, below 0 it was in
     the way. The target stays as it is and is force-decoded; the `<eos>` of the source is masked like any word.
-    A masked word has all its pieces replaced by `<unk>`. Deleting it would move every word behind it and shorten the
-    sentence, and would so measure position and length too. (A model that has seldom met `<unk>` reads it as some
-    arbitrary word; the numbers compare words with each other, they are no probabilities of anything.)
+    A masked word has the zero vector in place of its embeddings, as word dropout makes it in training, so that the model
+    has met such gaps; `<unk>` it has hardly met. Deleting the word would move every word behind it and shorten the
+    sentence, and would so measure position and length too.
     Raises ValueError if the translation is of a translator that reads other words in its text.
     """
     source = translator.tokenizer.encode(translation.text)
@@ -42,8 +42,8 @@ def occlusion(translator: Translator, translation: Translation) -> np.ndarray:
 
 
 def mask_word(source: Pieces, word: int) -> Pieces:
-    """The source with all pieces of one word replaced by `<unk>`; nothing moves."""
-    return replace(source, ids=tuple(UNK if of == word else id for id, of in zip(source.ids, source.word_of)))
+    """The source with all pieces of one word replaced by `<pad>`, whose embedding is zero; nothing moves."""
+    return replace(source, ids=tuple(PAD if of == word else id for id, of in zip(source.ids, source.word_of)))
 
 
 def per_word(log_probs: np.ndarray, translation: Translation) -> np.ndarray:

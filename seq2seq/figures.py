@@ -108,9 +108,7 @@ def heatmap_spec(translation: Translation, *, pieces: bool = False, show_eos: bo
         "colorscale": "theme:scale",
         "xgap": 1,
         "ygap": 1,
-        "text": [[f"{100 * w:.0f}" if w >= 0.01 else "" for w in row] for row in weights.tolist()],
-        "texttemplate": "%{text}" if max(T, S) <= NUMBERS_UP_TO else "",
-        "textfont": {"size": 11},
+        **(_numbers(weights) if max(T, S) <= NUMBERS_UP_TO else {}),
         "hovertemplate": "To write “%{y}”, the model put %{z:.0%} of its attention on “%{x}”.<extra></extra>",
         "colorbar": {
             "title": {"text": "weight", "side": "right"},
@@ -130,6 +128,12 @@ def heatmap_spec(translation: Translation, *, pieces: bool = False, show_eos: bo
         "yaxis": axis(shown.rows) | {"range": [T - 0.5, -0.5]},
     }
     return {"data": [trace], "layout": layout}
+
+
+def _numbers(weights: np.ndarray) -> dict[str, Any]:
+    """Percent in the cells, none where nothing would stand but 0."""
+    text = [[f"{100 * w:.0f}" if w >= 0.01 else "" for w in row] for row in weights.tolist()]
+    return {"text": text, "texttemplate": "%{text}", "textfont": {"size": 11}}
 
 
 def axis(words: Sequence[str]) -> dict[str, Any]:

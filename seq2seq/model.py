@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub import ModelHubMixin, hf_hub_download
@@ -47,6 +48,21 @@ class Seq2Seq(nn.Module, ModelHubMixin):
     def parameter_count(self) -> int:
         """Trained numbers, shared ones counted once."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+    def save_pretrained(
+        self, save_directory: str | Path, *, push_to_hub: bool = False, **hub_options: Any
+    ) -> str | None:
+        """Writes config and weights, and uploads them if asked to; then `hub_options` are those of `push_to_hub`.
+
+        The mixin's own version deletes the config before it writes a new one, which a kill in between would make final,
+        and leaves a model card that knows nothing.
+        """
+        directory = Path(save_directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        self._save_pretrained(directory)
+        if not push_to_hub:
+            return None
+        return self.push_to_hub(hub_options.pop("repo_id", directory.name), **hub_options)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """Writes config and weights, float16, each beside its final name first, so that a kill leaves the old ones."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from seq2seq.config import TrainConfig
-from seq2seq.model import CONFIG_FILE, Seq2Seq, write_beside
+from seq2seq.model import Seq2Seq, write_beside
 
 FOLDER, STATE_FILE, LOG_FILE = "training", "state.safetensors", "log.csv"
 """The folder of a checkpoint in which the two files stand; a checkpoint that ships does not need it."""
@@ -67,7 +67,8 @@ def save_state(
         tensors[f"average/{name}"] = average[name]
         for key, value in optimizer.state.get(parameter, {}).items():
             tensors[f"adam/{name}/{key}"] = value
-    metadata = {"progress": json.dumps(asdict(progress)), "config": json.dumps(asdict(config))}
+    settings = asdict(config) | asdict(model.config)
+    metadata = {"progress": json.dumps(asdict(progress)), "config": json.dumps(settings)}
     path = out / FOLDER / STATE_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".tmp")
@@ -105,7 +106,6 @@ def load_state(
 
 def _check_settings(out: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
     """Refuses a run with other settings. Those that are newer than the run had their defaults in it."""
-    then = then | json.loads((out / CONFIG_FILE).read_text(encoding="utf-8"))
     now = json.loads(json.dumps(now))
     changed = [
         f"{name} was {then[name]}, is {now[name]}"

@@ -16,11 +16,13 @@ from seq2seq.data import pad_ids
 from seq2seq.decoder import DecoderState
 from seq2seq.model import TOKENIZER_FILE, CheckpointError, Seq2Seq, checkpoint_file
 from seq2seq.search import LENGTH_PENALTY, Hypothesis, beam, forced, greedy, greedy_steps, grow
-from seq2seq.tokenizer import Pieces, Tokenizer
+from seq2seq.tokenizer import SPACE, Pieces, Tokenizer
 from seq2seq.translation import Translation
 
 MAX_CHARACTERS = 1000
 """Longer texts are refused: the model was trained on sentences, and every piece costs time and a row of the picture."""
+MAX_PIECES = 400
+"""No translation gets longer: MAX_CHARACTERS of English prose make about 250 pieces."""
 CANDIDATES = 5
 """Likeliest pieces that are reported for each step."""
 FORCED_LOGITS = 2**24
@@ -44,10 +46,11 @@ def clean(text: str) -> str:
     """
     if len(text) > MAX_CHARACTERS:
         raise TextError(f"The text has {len(text):,} characters; the limit is {MAX_CHARACTERS:,}. Please shorten it.")
-    # Cc: control characters; Cs: lone surrogates, which no UTF-8 text can hold. Cf (joiners, marks of direction) is
-    # left to the tokenizer: emoji and some scripts need it to be drawn.
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in unicodedata.normalize("NFC", text))
-    kept = " ".join(kept.split())
+    # SPACE is how the tokenizer writes a space, so typed by a person it is one. Cc: control characters; Cs: lone
+    # surrogates, which no UTF-8 text can hold. Cf (joiners, marks of direction) is left to the tokenizer: emoji and some
+    # scripts need it to be drawn.
+    normal = unicodedata.normalize("NFC", text).replace(SPACE, " ")
+    kept = " ".join("".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in normal).split())
     if not any(unicodedata.category(c)[0] in "LNPSM" for c in kept):
         raise TextError("There is no text to translate. Please type a sentence.")
     return kept
@@ -216,8 +219,9 @@ class Translator:
 
     @staticmethod
     def _limit(source: Pieces) -> int:
-        """How many pieces a translation may have. French needs seldom half again as many as English."""
-        return 2 * len(source.ids) + 10
+        """How many pieces a translation may have. French needs seldom half again as many as English; a model that falls into
+        repeating itself is stopped."""
+        return min(2 * len(source.ids) + 10, MAX_PIECES)
 
     def _translation(
         self,

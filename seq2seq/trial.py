@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,8 @@ from seq2seq.evaluation import METRICS, bootstrap_difference, corpus_score, sent
 from seq2seq.report import safe_cell
 from seq2seq.translator import MAX_CHARACTERS, TextError, Translator, check_search, clean
 
-MAX_BYTES, MAX_ROWS = 5_000_000, 2000
+MAX_BYTES, MAX_ROWS, MAX_REFERENCES, MAX_SOURCE = 5_000_000, 2000, 20, 200_000
+BATCH_CHARACTERS = 3000
 ENDINGS = (".tsv", ".csv", ".txt")
 """Packed files are not among them: 5 MB of gzip may unpack to gigabytes."""
 
@@ -43,13 +45,22 @@ def read_upload(path: str | Path) -> list[Pair]:
         raise DataError(str(error).replace(str(path), name)) from None
     if len(pairs) > MAX_ROWS:
         raise DataError(f"{name} has {len(pairs):,} rows; the limit is {MAX_ROWS:,}. Send the first {MAX_ROWS:,}.")
+    characters = 0
     for pair, number in numbered:
+        if len(pair.references) > MAX_REFERENCES:
+            raise DataError(f"{name}, line {number}: over {MAX_REFERENCES} references; keep {MAX_REFERENCES} of them")
         for cell in (pair.source, *pair.references):
             if len(cell) > MAX_CHARACTERS:
                 raise DataError(
                     f"{name}, line {number}: a cell has {len(cell):,} characters; the limit is {MAX_CHARACTERS:,}. "
                     "Split it into sentences."
                 )
+        characters += len(pair.source)
+        if characters > MAX_SOURCE:
+            raise DataError(
+                f"{name}, line {number}: the sources up to here have over {MAX_SOURCE:,} characters, which would take too "
+                "long. Send a part of the file."
+            )
         try:
             clean(pair.source)
         except TextError as error:
@@ -104,12 +115,19 @@ def _run(
     left: Translator, right: Translator, pairs: Sequence[Pair], settings: dict[str, int], batch: int
 ) -> Iterator[Trial | Progress]:
     outputs: tuple[list[str], list[str]] = ([], [])
-    for start in range(0, len(pairs), batch):
-        sources = [pair.source for pair in pairs[start : start + batch]]
+    while len(outputs[0]) < len(pairs):
+        sources = _next_sources(pairs[len(outputs[0]) :], batch)
         for translator, made in zip((left, right), outputs):
             made += translator.texts(sources, **settings)
         yield Progress(len(outputs[0]), len(pairs))
     yield Trial(_table(*outputs, pairs), _scores(*outputs, pairs))
+
+
+def _next_sources(pairs: Sequence[Pair], batch: int) -> list[str]:
+    """The sources of the next batch: fewer if they are long, so that a cancel never has to wait for long."""
+    sources = [pair.source for pair in pairs[:batch]]
+    lengths = list(accumulate(map(len, sources)))
+    return sources[: max(1, sum(length <= BATCH_CHARACTERS for length in lengths))]
 
 
 def _table(left: Sequence[str], right: Sequence[str], pairs: Sequence[Pair]) -> pd.DataFrame:

@@ -8,11 +8,18 @@ import gradio as gr
 
 from seq2seq import comparison
 from seq2seq.demo import models
-from seq2seq.model import CheckpointError
-from seq2seq.translator import SearchError, TextError
 
-REFUSALS = (TextError, SearchError, CheckpointError)
-"""Errors whose message is for the caller."""
+
+def check_strings(**arguments: Any) -> None:
+    """Gradio does not hold callers to the type hints: a list of texts would pass by every limit."""
+    for name, value in arguments.items():
+        if not isinstance(value, str):
+            raise gr.Error(f"{name} must be a string.", print_exception=False)
+
+
+def whole(number: Any) -> Any:
+    """3.0 is 3: JSON does not tell them apart. Anything else is left for the search to judge."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def translate(text: str, checkpoint: str = models.DEFAULT, beam_size: int = 1) -> dict[str, Any]:
@@ -23,9 +30,10 @@ def translate(text: str, checkpoint: str = models.DEFAULT, beam_size: int = 1) -
         checkpoint: The model, by the name of its folder.
         beam_size: 1 for greedy search, more for beam search.
     """
+    check_strings(text=text, checkpoint=checkpoint)
     try:
-        return models.translator(checkpoint).translate(text, beam_size=beam_size).to_dict()
-    except REFUSALS as error:
+        return models.translator(checkpoint).translate(text, beam_size=whole(beam_size)).to_dict()
+    except models.REFUSALS as error:
         raise gr.Error(str(error), print_exception=False) from error
 
 
@@ -38,8 +46,9 @@ def compare(text: str, left: str = "en-fr-plain", right: str = models.DEFAULT, r
         right: The second model, by the name of its folder.
         reference: A French translation to score both against; may be empty.
     """
+    check_strings(text=text, left=left, right=right, reference=reference)
     try:
         sides = models.translator(left), models.translator(right)
         return comparison.compare(*sides, text, reference).to_dict()
-    except REFUSALS as error:
+    except models.REFUSALS as error:
         raise gr.Error(str(error), print_exception=False) from error

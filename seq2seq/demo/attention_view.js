@@ -1,7 +1,14 @@
 // Draws one view (see attention_view.py): source chips, target chips, heatmap, caption. Runs after plot.js.
 
-const hue = { light: "47, 125, 189", dark: "91, 163, 220", needlight: "180, 95, 28", needdark: "220, 154, 88" };
+const hue = { light: [29, 95, 150], dark: [91, 163, 220], needlight: [150, 75, 15], needdark: [220, 154, 88] };
 const hueName = () => (top === 1 ? "" : "need") + (isDark() ? "dark" : "light");
+// The page's own tone with so much of the hue in it.
+const mixed = (share) => hue[hueName()].map((c) => Math.round((isDark() ? 24 : 255) * (1 - share) + c * share));
+// Black or white, whichever stands out more (WCAG 2 relative luminance; they are equal at 0.179).
+function readable(colour) {
+  const linear = colour.map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 ? "#000" : "#fff";
+}
 const root = document.createElement("div");
 const message = make("p", "lens-message", root);
 message.setAttribute("role", "alert");
@@ -10,13 +17,16 @@ const lines = { source: chipLine("English"), target: chipLine("French") };
 const note = make("p", "lens-note", body);
 const scroller = make("div", "lens-scroll", body);
 scroller.tabIndex = 0;
-scroller.setAttribute("aria-label", "Attention heatmap; scrolls if it is wide");
+scroller.setAttribute("role", "region");
+scroller.setAttribute("aria-label", "Picture; scrolls if it is wide");
 const plot = make("div", "lens-plot", scroller);
 plot.setAttribute("role", "img");
 const caption = make("p", "lens-caption", body);
+caption.setAttribute("aria-live", "polite");
 const warnings = make("ul", "lens-warnings", body);
 
 let pinned = null; // the chip a click holds: {side, index}
+let said = ""; // the words of both sides
 let weights = null; // rows x columns of what is drawn; null if words have nothing to do with one another
 let top = 1; // the weight at which a chip is fully shaded
 let outlined = []; // the outline of the chosen row or column, as Plotly shapes
@@ -47,7 +57,7 @@ function describe(side, index, words, others) {
   return `${words[index]}: ${found.join(", ") || "nothing worth naming"}`;
 }
 
-function fill(side, words, others, unknown) {
+function fill(side, words, others, unknown, growing) {
   const line = lines[side];
   while (line.children.length > words.length) line.lastChild.remove();
   words.forEach((word, index) => {
@@ -55,8 +65,8 @@ function fill(side, words, others, unknown) {
     chip.firstChild.textContent = word;
     chip.classList.toggle("lens-unknown", unknown.includes(index));
     chip.title = unknown.includes(index) ? "The model has never seen this." : "";
-    chip.setAttribute("aria-label", describe(side, index, words, others));
-    chip.disabled = false;
+    // Said in full only when the sentence is complete: nobody can listen to it while it grows.
+    chip.setAttribute("aria-label", growing ? word : describe(side, index, words, others));
   });
 }
 
@@ -87,8 +97,10 @@ function shade(chosen) {
       const share = shares ? Math.min(1, Math.max(0, (shares[index] || 0) / top)) : 0;
       chip.classList.toggle("lens-chosen", Boolean(active && side === active.side && index === active.index));
       chip.classList.toggle("lens-pinned", Boolean(pinned && side === pinned.side && index === pinned.index));
-      chip.classList.toggle("lens-strong", share > 0.55);
-      chip.style.backgroundColor = share > 0.01 ? `rgba(${hue[hueName()]}, ${share})` : "";
+      const colour = share > 0.01 ? mixed(share) : null;
+      chip.style.backgroundColor = colour ? `rgb(${colour})` : "";
+      chip.style.color = colour ? readable(colour) : "";
+      chip.dataset.share = share.toFixed(3);
       chip.lastChild.textContent = share >= 0.05 ? amount(share * top) : "";
     });
   }
@@ -158,11 +170,13 @@ function render() {
   message.hidden = !message.textContent;
   body.hidden = !view || Boolean(view.message);
   if (body.hidden) return;
-  if (view.growing) pinned = null;
+  const words = JSON.stringify([view.rows, view.columns]);
+  if (words !== said) pinned = null; // a held chip belongs to the words it was chosen among
+  said = words;
   weights = view.figure && view.grid && view.rows.length ? view.figure.data[0].z : null;
   top = weights ? view.figure.data[0].zmax : 1;
-  fill("source", view.columns, view.rows, view.unknown);
-  fill("target", view.rows, view.columns, []);
+  fill("source", view.columns, view.rows, view.unknown, view.growing);
+  fill("target", view.rows, view.columns, [], view.growing);
   lines.target.classList.toggle("lens-growing", view.growing);
   note.textContent = view.note;
   note.hidden = !view.note;

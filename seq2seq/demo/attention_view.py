@@ -22,9 +22,18 @@ class AttentionView(PageComponent):
     SCRIPT = "attention_view.js"
 
 
+TOO_LARGE = (
+    "This sentence is too long for a picture. Its weights are in the JSON that the API and the command line give."
+)
+
+
 def message(text: str) -> dict[str, Any]:
     """A view that only says something: bad input, inline and in plain words."""
     return {"message": text}
+
+
+MAX_CELLS, GROWING_CELLS = 10_000, 1_500
+"""Cells of the largest picture, and of the largest one that is drawn anew for each word: what a phone can draw."""
 
 
 def view(
@@ -32,7 +41,10 @@ def view(
 ) -> dict[str, Any]:
     """Everything the browser draws of one translation; `growing` while further words are to come."""
     shown = grid(translation, pieces=pieces, show_eos=show_eos)
-    drawn = shown.weights is not None
+    cells = len(shown.rows) * len(shown.columns)
+    too_large = cells > MAX_CELLS
+    drawn = shown.weights is not None and not too_large and not (growing and cells > GROWING_CELLS)
+    note = no_attention(translation) if shown.weights is None else TOO_LARGE if too_large else ""
     unknown = set(translation.unknown_words)
     if pieces:
         unknown = {i for i, word in enumerate(translation.source_word_of) if word in unknown}
@@ -42,7 +54,7 @@ def view(
         "unknown": sorted(unknown),
         "figure": heatmap_spec(translation, pieces=pieces, show_eos=show_eos) if drawn else None,
         "grid": drawn,  # whether the figure's cells are rows x columns, so that chips can be shaded by them
-        "note": "" if drawn else no_attention(translation),
+        "note": note,
         "caption": "" if growing or not drawn else caption(translation, show_eos=show_eos),
         "warnings": list(translation.warnings),
         "growing": growing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -16,9 +17,7 @@ from seq2seq.demo.long_view_panel import long_view_panel
 from seq2seq.demo.own_test_panel import own_test_panel
 from seq2seq.demo.translate_tab import BEAMS, beam_from_link
 from seq2seq.explain import agreement, occlusion, summary
-from seq2seq.model import CheckpointError
 from seq2seq.translation import Translation
-from seq2seq.translator import SearchError, TextError
 
 EXAMPLES = (
     "A man in a blue shirt is riding a bicycle.",
@@ -27,8 +26,8 @@ EXAMPLES = (
     "the white house.",
 )
 SAW, NEEDED = "What it looked at", "What it needed"
-OCCLUSION_WORDS = 80
-"""An occlusion map decodes the whole target once for each source word, so its cost grows with the square of the length."""
+OCCLUSION_COST = 10_000
+"""Pieces that may be read and written for one occlusion map: about what a sentence of 60 words takes."""
 QUESTION = (
     "**What it looked at** is what the model itself says: attention weights, if it has any. **What it needed** puts the same "
     "question to both: each English word is hidden in turn, and the map shows how much less likely each French word becomes."
@@ -38,30 +37,41 @@ QUESTION = (
 # -- functions -----------------------------------------------------------------------------------------------------
 
 
-def run(text: str, reference: str, left: str, right: str, beam_size: float, question: str) -> tuple[Any, ...]:
-    """Both translations as the tab shows them: columns, result, the two maps, their agreement."""
+def run(text: str, reference: str, left: str, right: str, beam_size: float) -> tuple[Any, Comparison | None]:
+    """Both translations: the columns, and the comparison behind them, or a message and None."""
     try:
         sides = models.translator(left), models.translator(right)
         comparison = compare(*sides, text, reference, beam_size=int(beam_size))
-    except (TextError, SearchError, CheckpointError) as error:
-        return message(str(error)), None, None, None, ""
-    return duet(comparison, models.labels(left, right)), comparison, *saw(comparison, question)
+    except models.REFUSALS as error:
+        return message(str(error)), None
+    return duet(comparison, models.labels(left, right)), comparison
 
 
 def saw(comparison: Comparison | None, question: str) -> tuple[Any, Any, str]:
     """The map of each side and, where need was asked for, how far the attention agrees with it."""
     if comparison is None:
-        return gr.skip(), gr.skip(), gr.skip()
+        return None, None, ""
     sides = comparison.left, comparison.right
     if question == SAW:
         return *map(_looked_at, sides), ""
-    words = len(comparison.left.source_words)
-    if words > OCCLUSION_WORDS:
-        too_long = message(f"Hiding each of {words} words in turn takes too long; the limit is {OCCLUSION_WORDS}.")
+    if max(map(occlusion_cost, sides)) > OCCLUSION_COST:
+        too_long = message("Hiding each word of so long a sentence in turn takes too long. Please shorten it.")
         return too_long, too_long, ""
     lost = [occlusion(models.translator(side.checkpoint), side) for side in sides]
     agreements = filter(None, map(_agreement, sides, lost))
     return *map(occlusion_view, sides, lost), "\n\n".join(agreements)
+
+
+def everything(text: str, reference: str, left: str, right: str, beam_size: float, question: str) -> tuple[Any, ...]:
+    """All that a comparison changes on the page: columns, result, the two maps, their agreement."""
+    columns, comparison = run(text, reference, left, right, beam_size)
+    return columns, comparison, *saw(comparison, question)
+
+
+def occlusion_cost(translation: Translation) -> int:
+    """Pieces that an occlusion map reads and writes: the whole sentence pair once for each source word."""
+    pair = len(translation.source_pieces) + len(translation.target_pieces)
+    return len(translation.source_words) * pair
 
 
 def _looked_at(translation: Translation) -> dict[str, Any]:
@@ -77,17 +87,20 @@ def _agreement(translation: Translation, lost: np.ndarray) -> str:
         return ""
     return (
         f"**{share:.0%} agreement** ({models.label(translation.checkpoint)}): the share of French words whose most attended "
-        "English word is also the one they could least do without. It falls with length, and says nothing about quality."
+        "English word is also the one they could least do without."
     )
 
 
 def from_link(request: gr.Request) -> tuple[Any, ...]:
-    """What `/?tab=compare&text=…&beam=…` asks for: text and beam for the controls, then as `run`."""
+    """What `/?tab=compare&text=…&checkpoint=…&beam=…` asks for: text, right model, beam, then as `everything`."""
     asked = request.query_params
     if asked.get("tab") != "compare" or not asked.get("text"):
-        return (gr.skip(),) * 7
+        return (gr.skip(),) * 8
     beam = beam_from_link(asked.get("beam", "1"))
-    return asked["text"], beam, *run(asked["text"], "", *models.default_pair(), beam, SAW)
+    left, right = models.default_pair()
+    right = asked.get("checkpoint", right)
+    known = right if right in models.names() else gr.skip()
+    return asked["text"], known, beam, *everything(asked["text"], "", left, right, beam, SAW)
 
 
 # -- layout and wiring ---------------------------------------------------------------------------------------------
@@ -96,7 +109,7 @@ def from_link(request: gr.Request) -> tuple[Any, ...]:
 def compare_tab(page: gr.Blocks) -> None:
     """Lays the tab out inside an open `gr.Blocks` and wires it."""
     pair = models.default_pair()
-    first = run(EXAMPLES[1], "", *pair, 1, SAW)
+    first = everything(EXAMPLES[1], "", *pair, 1, SAW)
     options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
 
     text = gr.Textbox(
@@ -105,6 +118,7 @@ def compare_tab(page: gr.Blocks) -> None:
     )  # fmt: skip
     with gr.Row(elem_classes="examples"):
         examples = [gr.Button(example, size="sm", variant="secondary") for example in EXAMPLES]
+    asked = gr.Number(0, visible="hidden")  # changes when something other than the controls asks for a comparison
     with gr.Accordion("Models, beam, reference", open=False):
         with gr.Row():
             left = gr.Dropdown(models.choices(), value=pair[0], label="Left", elem_id="left")
@@ -127,20 +141,18 @@ def compare_tab(page: gr.Blocks) -> None:
     agreeing = gr.Markdown(first[4], elem_id="agreement")
     gr.Markdown(QUESTION, elem_classes="help")
 
-    inputs = [text, reference, left, right, beam, question]
-    outputs = [columns, result, left_map, right_map, agreeing]
-    again = {"fn": run, "inputs": inputs, "outputs": outputs, "trigger_mode": "always_last"} | options
-    text.submit(**again)
-    reference.submit(**again)
-    beam.release(**again)
-    for choice in (left, right):
-        choice.input(**again)
+    inputs, maps = [text, reference, left, right, beam], [left_map, right_map, agreeing]
+    # One event for all that ask, so that one comparison runs after the other and the last asked for is what is shown.
+    asking = [text.submit, reference.submit, beam.release, left.input, right.input, asked.change]
+    looking = {"fn": saw, "inputs": [result, question], "outputs": maps} | options
+    gr.on(asking, run, inputs, [columns, result], trigger_mode="always_last", **options).then(**looking)
+    question.input(**looking)
     for button, example in zip(examples, EXAMPLES):
-        button.click(lambda example=example: example, outputs=text, **options).then(**again)
-    question.input(saw, [result, question], [left_map, right_map, agreeing], **options)
-
-    page.load(from_link, None, [text, beam, *outputs], **options)
+        # Another sentence, so the reference of the old one goes.
+        fill = f"() => [{json.dumps(example)}, '', Date.now()]"
+        button.click(None, None, [text, reference, asked], js=fill, api_visibility="private")
+    page.load(from_link, None, [text, right, beam, columns, result, *maps], **options)
 
     bottleneck_panel(left, right, beam)
     long_view_panel()
-    own_test_panel(left, right, beam, open_sentence={"text": text, "reference": reference, "again": again})
+    own_test_panel(left, right, beam, open_in=[text, reference, asked])

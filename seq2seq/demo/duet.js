@@ -14,7 +14,7 @@ const scrubber = make("input", "duet-scrubber", controls);
 scrubber.type = "range";
 scrubber.min = 0;
 scrubber.setAttribute("aria-label", "How many words are shown");
-const counter = make("output", "duet-counter", controls);
+const counter = make("span", "duet-counter", controls);
 const legend = make("p", "duet-legend", body);
 [["duet-sure", "90 % or more"], ["duet-likely", "50 %"], ["duet-unsure", "20 %"], ["duet-guess", "less"]].forEach(
   ([className, text], index) => {
@@ -56,8 +56,10 @@ function fill(side, { label, words, facts }) {
     const word = make("span", `duet-word ${underline(side.probabilities[index])}`, words);
     word.classList.toggle("duet-different", side.different[index]);
     word.classList.toggle("duet-parted", index === props.value.parted_at);
-    word.textContent = text;
-    word.title = `probability ${(100 * side.probabilities[index]).toFixed(1)} %`;
+    make("span", "", word).textContent = text;
+    const share = `probability ${(100 * side.probabilities[index]).toFixed(1)} %`;
+    make("span", "lens-said", word).textContent = ` (${share}${side.different[index] ? ", differs" : ""})`;
+    word.title = share;
     words.append(" ");
   });
   if (!side.words.some((word) => word !== "<eos>")) words.append("(it wrote nothing)");

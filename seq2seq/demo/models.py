@@ -9,12 +9,15 @@ from typing import Any
 
 import torch
 
+from seq2seq.data import DataError
 from seq2seq.model import CONFIG_FILE, CheckpointError
 from seq2seq.results import METRICS_FILE
-from seq2seq.translator import Translator, choose_device
+from seq2seq.translator import SearchError, TextError, Translator, choose_device
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 DEFAULT = "en-fr-additive"
+REFUSALS = (TextError, SearchError, CheckpointError, DataError)
+"""Errors whose message is for the visitor."""
 LABELS = {
     "additive": "With attention (additive)",
     "plain": "Without attention (plain)",

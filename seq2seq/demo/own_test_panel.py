@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,7 @@ import pandas as pd
 from seq2seq.charts import scatter
 from seq2seq.demo import models
 from seq2seq.demo.chart import Chart
-from seq2seq.model import CheckpointError
-from seq2seq.translator import SearchError, TextError
+from seq2seq.translator import TextError
 from seq2seq.trial import Trial, read_upload, run_trial
 
 ABOUT = (
@@ -38,6 +38,8 @@ def run(
             raise TextError("Choose a file first.")
         pairs = read_upload(path)
         sides = models.translator(left), models.translator(right)
+        # Nothing of an earlier file stays beside this one.
+        yield "", {"figure": None, "note": ""}, None, gr.update(visible=False), None
         for step in run_trial(*sides, pairs, beam_size=int(beam_size)):
             if isinstance(step, Trial):
                 labels = models.labels(left, right)
@@ -51,7 +53,7 @@ def run(
             else:
                 progress((step.done, step.total), unit="sentences")
                 yield f"{step.done} of {step.total} sentences", *(gr.skip(),) * 4
-    except (TextError, SearchError, CheckpointError, ValueError) as error:
+    except models.REFUSALS as error:
         # As the chart's note, which is plain text: the message may hold a file name of anybody's choosing.
         yield "", {"figure": None, "note": str(error)}, None, gr.update(visible=False), None
 
@@ -68,16 +70,18 @@ def verdict(trial: Trial, labels: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def picked(table: pd.DataFrame | None, event: gr.EventData) -> tuple[Any, Any]:
-    """The sentence and reference of the point that was clicked."""
+def picked(table: pd.DataFrame | None, event: gr.EventData) -> tuple[Any, Any, Any]:
+    """The sentence and reference of the point that was clicked, and a new number, which asks for their comparison."""
     if table is None or not 0 <= event.index < len(table):
-        return gr.skip(), gr.skip()
+        return gr.skip(), gr.skip(), gr.skip()
     row = table.iloc[event.index]
-    return row["source"], row["reference"]
+    return row["source"], row["reference"], time.time()
 
 
-def own_test_panel(left: gr.Dropdown, right: gr.Dropdown, beam: gr.Slider, open_sentence: dict[str, Any]) -> None:
-    """Lays the panel out; `open_sentence`: the boxes that a clicked point fills, and the event that then runs."""
+def own_test_panel(
+    left: gr.Dropdown, right: gr.Dropdown, beam: gr.Slider, open_in: list[gr.components.Component]
+) -> None:
+    """Lays the panel out; `open_in`: text, reference and the number whose change compares them, filled by a click."""
     gr.Markdown(f"### Your own test\n{ABOUT}")
     with gr.Row():
         file = gr.File(label="TSV or CSV", file_count="single", elem_id="own-file", height=120)
@@ -94,7 +98,6 @@ def own_test_panel(left: gr.Dropdown, right: gr.Dropdown, beam: gr.Slider, open_
         run, [file, left, right, beam], [status, chart, rows, download, table],
         api_visibility="private", show_progress="full", show_progress_on=status, concurrency_limit=2,
     )  # fmt: skip
-    stop.click(lambda: "Cancelled.", outputs=status, cancels=[running], api_visibility="private")
-    chart.pick(picked, table, [open_sentence["text"], open_sentence["reference"]], api_visibility="private").then(
-        **open_sentence["again"]
-    )
+    stop.click(None, cancels=[running], api_visibility="private")
+    top = "() => document.querySelector('#compare-text').scrollIntoView({behavior: 'smooth'})"
+    chart.pick(picked, table, open_in, api_visibility="private").then(None, js=top, api_visibility="private")

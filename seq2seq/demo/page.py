@@ -47,7 +47,13 @@ def launch_options() -> dict[str, Any]:
     """Options of `launch()`. Fonts are the system's and nothing is counted: a page load asks no other host."""
     fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     return {
-        "theme": gr.themes.Default(primary_hue="blue", **fonts),
+        # White on the default blue would have a contrast of 3.7 to 1.
+        "theme": gr.themes.Default(primary_hue="blue", **fonts).set(
+            button_primary_background_fill="*primary_700",
+            button_primary_background_fill_dark="*primary_700",
+            button_primary_background_fill_hover="*primary_800",
+            button_primary_background_fill_hover_dark="*primary_800",
+        ),
         "css": (Path(__file__).parent / "style.css").read_text(encoding="utf-8"),
         "footer_links": ["api"],
         "run_history": False,

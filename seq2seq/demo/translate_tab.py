@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +12,9 @@ import gradio as gr
 import pandas as pd
 
 from seq2seq.demo import models
-from seq2seq.demo.attention_view import AttentionView, message, view
+from seq2seq.demo.attention_view import MAX_CELLS, AttentionView, message, view
 from seq2seq.figures import grid
-from seq2seq.model import CheckpointError
 from seq2seq.translation import Translation
-from seq2seq.translator import SearchError, TextError
 
 EXAMPLES = (
     "A man in a blue shirt is riding a bicycle.",
@@ -25,7 +25,9 @@ EXAMPLES = (
 )
 WORDS, PIECES = "words", "pieces"
 SECONDS_A_WORD, SECONDS_IN_ALL = 0.055, 0.7
-"""A sentence is decoded faster than the eye follows; words are shown at most so fast, and all within so long."""
+"""A sentence is decoded faster than the eye follows; words are shown at most so fast, if all of them fit into so long."""
+FRAME, LATE_FRAME = 0.045, 0.25
+"""Seconds between two pictures at the least; the second holds when a long sentence has taken SECONDS_IN_ALL."""
 BEAMS = 10
 """The widest beam the page offers."""
 HELP = (
@@ -56,7 +58,7 @@ def tables(translation: Translation, unit: str, eos: bool) -> tuple[pd.DataFrame
     """The numbers behind the picture: weights in percent, and the likeliest pieces at each step with their probability."""
     shown = grid(translation, pieces=unit == PIECES, show_eos=eos)
     weights = pd.DataFrame()
-    if shown.weights is not None:
+    if shown.weights is not None and shown.weights.size <= MAX_CELLS:
         weights = pd.DataFrame((100 * shown.weights).round(1), columns=_distinct(shown.columns))
         weights.insert(0, "to write", shown.rows)
     steps = [
@@ -70,7 +72,7 @@ def tables(translation: Translation, unit: str, eos: bool) -> tuple[pd.DataFrame
 
 
 def _probability(log_prob: float) -> str:
-    return f"{2.718281828459045**log_prob:.1%}"
+    return f"{math.exp(log_prob):.1%}"
 
 
 def _distinct(words: tuple[str, ...]) -> list[str]:
@@ -87,17 +89,30 @@ def translate(text: str, checkpoint: str, beam_size: float, unit: str, eos: bool
             # A beam decides between sentences only at the end, so nothing can be shown before.
             yield show(translator.translate(text, beam_size=int(beam_size)), unit, eos)
             return
-        shown = time.monotonic() - SECONDS_A_WORD
         last = None
-        for last in translator.stream(text):
-            pace = min(SECONDS_A_WORD, SECONDS_IN_ALL / len(last.source_words))
-            time.sleep(max(0.0, shown + pace - time.monotonic()))
-            shown = time.monotonic()
+        for last in paced(translator.stream(text)):
             picture = view(last, pieces=unit == PIECES, show_eos=eos, growing=True)
             yield picture, last.translation, gr.skip(), gr.skip(), gr.skip()
         yield show(last, unit, eos)
-    except (TextError, SearchError, CheckpointError) as error:
+    except models.REFUSALS as error:
         yield failed(error)
+
+
+def paced(growing: Iterator[Translation]) -> Iterator[Translation]:
+    """A short sentence slowed down to a pace that can be watched; of a long one only as many steps as can be drawn. The
+    last step always comes."""
+    began = shown = time.monotonic() - SECONDS_A_WORD
+    last = None
+    for last in growing:
+        if len(last.source_words) * SECONDS_A_WORD <= SECONDS_IN_ALL:
+            time.sleep(max(0.0, shown + SECONDS_A_WORD - time.monotonic()))
+        now = time.monotonic()
+        if now - shown >= (FRAME if now - began <= SECONDS_IN_ALL else LATE_FRAME):
+            shown = now
+            yield last
+            last = None
+    if last is not None:
+        yield last
 
 
 def redraw(translation: Translation | None, unit: str, eos: bool) -> tuple[Any, Any, Any]:
@@ -109,13 +124,13 @@ def redraw(translation: Translation | None, unit: str, eos: bool) -> tuple[Any, 
 
 def beam_from_link(asked: str) -> int:
     """The beam a link asks for; 1 if that is none the page offers."""
-    return int(asked) if asked.isdecimal() and 1 <= int(asked) <= BEAMS else 1
+    return int(asked) if asked in map(str, range(1, BEAMS + 1)) else 1
 
 
 def from_link(request: gr.Request) -> Iterator[Shown]:
     """What `/?text=…&checkpoint=…&beam=…` asks for: text, checkpoint and beam for the controls, then as `translate`."""
     asked = dict(request.query_params)
-    if not asked.get("text"):
+    if not asked.get("text") or asked.get("tab") == "compare":
         yield (gr.skip(),) * 8  # a generator that yields nothing would empty the page
         return
     checkpoint = asked.get("checkpoint", models.names()[0])
@@ -137,6 +152,7 @@ def translate_tab(page: gr.Blocks) -> None:
     )  # fmt: skip
     with gr.Row(elem_classes="examples"):
         examples = [gr.Button(example, size="sm", variant="secondary") for example in EXAMPLES]
+    asked = gr.Number(0, visible="hidden")  # changes when something other than the controls asks for a translation
     with gr.Row(elem_id="settings"):
         checkpoint = gr.Radio(models.choices(), value=models.names()[0], label="Model", elem_id="checkpoint", scale=2)
         beam = gr.Slider(
@@ -158,13 +174,14 @@ def translate_tab(page: gr.Blocks) -> None:
     outputs = [picture, french, result, weights, candidates]
     inputs = [text, checkpoint, beam, unit, eos]
     options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
-    # A new sentence ends the one before: the last asked for is what is shown.
-    run = {"fn": translate, "inputs": inputs, "outputs": outputs, "trigger_mode": "always_last"} | options
-    text.submit(**run)
-    checkpoint.input(**run)
-    beam.release(**run)
+    # One event for all that ask, so that one translation runs after the other and the last asked for is what is shown.
+    # A switch that was moved meanwhile takes effect at its end.
+    redrawing = {"fn": redraw, "inputs": [result, unit, eos], "outputs": [picture, weights, candidates]} | options
+    asking = [text.submit, checkpoint.input, beam.release, asked.change]
+    gr.on(asking, translate, inputs, outputs, trigger_mode="always_last", **options).then(**redrawing)
     for button, example in zip(examples, EXAMPLES):
-        button.click(lambda example=example: example, outputs=text, **options).then(**run)
+        fill = f"() => [{json.dumps(example)}, Date.now()]"
+        button.click(None, None, [text, asked], js=fill, api_visibility="private")
     for switch in (unit, eos):
-        switch.input(redraw, [result, unit, eos], [picture, weights, candidates], **options)
+        switch.input(**redrawing)
     page.load(from_link, None, [text, checkpoint, beam, *outputs], **options)

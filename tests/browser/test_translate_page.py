@@ -114,16 +114,16 @@ def test_pointing_or_tabbing_to_a_word_shades_the_other_sentence(open_page: Call
     weights = page.evaluate(DRAWN)["z"]
     lines = page.locator("#attention-view .lens-chips")
 
-    def alphas(line: int) -> list[float]:
-        colours = "chips => chips.map((chip) => (chip.style.backgroundColor.match(/[\\d.]+(?=\\))/) || ['0'])[0])"
-        return [float(alpha) for alpha in lines.nth(line).locator(".lens-chip").evaluate_all(colours)]
+    def shares_of(line: int) -> list[float]:
+        shares = "chips => chips.map((chip) => Number(chip.dataset.share))"
+        return lines.nth(line).locator(".lens-chip").evaluate_all(shares)
 
     lines.nth(1).locator(".lens-chip").nth(1).hover()
-    assert alphas(0) == pytest.approx([w if w > 0.01 else 0 for w in weights[1]], abs=0.01)
+    assert shares_of(0) == pytest.approx(weights[1], abs=1e-3)
     lines.nth(0).locator(".lens-chip").nth(4).focus()
-    assert alphas(1) == pytest.approx([row[4] if row[4] > 0.01 else 0 for row in weights], abs=0.01)
+    assert shares_of(1) == pytest.approx([row[4] for row in weights], abs=1e-3)
     page.keyboard.press("Tab")
-    assert alphas(1) == pytest.approx([row[5] if row[5] > 0.01 else 0 for row in weights], abs=0.01)
+    assert shares_of(1) == pytest.approx([row[5] for row in weights], abs=1e-3)
     assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("shirt: ")
 
 

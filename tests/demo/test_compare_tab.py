@@ -11,7 +11,7 @@ import pytest
 
 from seq2seq.bottleneck import CLAUSES
 from seq2seq.demo import api, bottleneck_panel, compare_tab, long_view_panel, models, own_test_panel
-from seq2seq.demo.compare_tab import NEEDED, SAW, run, saw
+from seq2seq.demo.compare_tab import NEEDED, SAW, everything, saw
 from seq2seq.explain import occlusion
 from seq2seq.translator import Translator
 
@@ -28,14 +28,14 @@ def test_both_sides_get_equal_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         return translate(self, text, **settings)
 
     monkeypatch.setattr(Translator, "translate", watched)
-    run(TEXT, "", *PAIR, 3, SAW)
+    everything(TEXT, "", *PAIR, 3, SAW)
     assert [name for name, *_ in seen] == list(PAIR)
     assert seen[0][1:] == seen[1][1:] == (TEXT, {"beam_size": 3})
 
 
 def test_columns_and_maps_are_plain_json_and_of_the_same_translations() -> None:
     for question in (SAW, NEEDED):
-        columns, comparison, left, right, said = run(
+        columns, comparison, left, right, said = everything(
             TEXT, "Deux petits chiens courent sur une plage.", *PAIR, 1, question
         )
         for value in (columns, left, right):
@@ -47,14 +47,14 @@ def test_columns_and_maps_are_plain_json_and_of_the_same_translations() -> None:
 
 
 def test_a_model_without_attention_gets_a_strip_and_never_a_map() -> None:
-    _, comparison, left, right, _ = run(TEXT, "", *PAIR, 1, SAW)
+    _, comparison, left, right, _ = everything(TEXT, "", *PAIR, 1, SAW)
     assert not left["grid"] and np.array(left["figure"]["data"][0]["z"]).shape == (1, comparison.left.hidden_size)
     assert "No attention exists here" in left["note"]
     assert right["grid"] and not right["note"]
 
 
 def test_the_same_question_gives_maps_on_the_same_axes_and_scale() -> None:
-    _, comparison, left, right, _ = run(TEXT, "", *PAIR, 1, NEEDED)
+    _, comparison, left, right, _ = everything(TEXT, "", *PAIR, 1, NEEDED)
     for side, translation in ((left, comparison.left), (right, comparison.right)):
         trace, layout = side["figure"]["data"][0], side["figure"]["layout"]
         assert (trace["zmin"], trace["zmax"]) == (0, left["figure"]["data"][0]["zmax"])
@@ -63,26 +63,26 @@ def test_the_same_question_gives_maps_on_the_same_axes_and_scale() -> None:
         assert np.allclose(trace["z"], expected[: len(side["rows"])], atol=1e-3)
 
 
-def test_an_occlusion_map_that_would_take_too_long_says_so() -> None:
-    _, _, left, right, _ = run("dog " * 150, "", *PAIR, 1, NEEDED)
-    assert "150" in left["message"] or "151" in left["message"]
-    assert left == right
+@pytest.mark.parametrize("text", ["dog " * 150, " ".join(["qzxjvkwbrtp"] * 80)], ids=["words", "pieces"])
+def test_an_occlusion_map_that_would_take_too_long_says_so(text: str) -> None:
+    _, _, left, right, _ = everything(text, "", *PAIR, 1, NEEDED)
+    assert "too long" in left["message"] and left == right
 
 
 @pytest.mark.parametrize("text", ["", " \n", "x" * 100_000])
 def test_bad_text_gives_a_message(text: str) -> None:
-    columns, comparison, *_ = run(text, "", *PAIR, 1, SAW)
+    columns, comparison, *_ = everything(text, "", *PAIR, 1, SAW)
     assert columns["message"] and comparison is None
-    assert saw(None, NEEDED) == (gr.skip(),) * 3
+    assert saw(None, NEEDED) == (None, None, "")
 
 
 def test_a_long_reference_is_refused_by_name() -> None:
-    columns, *_ = run(TEXT, "x" * 100_000, *PAIR, 1, SAW)
+    columns, *_ = everything(TEXT, "x" * 100_000, *PAIR, 1, SAW)
     assert "reference" in columns["message"]
 
 
 def test_the_same_model_twice_is_told_apart_and_never_parts() -> None:
-    columns, comparison, *_ = run(TEXT, "", PAIR[1], PAIR[1], 1, SAW)
+    columns, comparison, *_ = everything(TEXT, "", PAIR[1], PAIR[1], 1, SAW)
     assert comparison.parted_at is None and columns["parted_at"] is None
     assert columns["sides"][0]["label"] != columns["sides"][1]["label"]
 
@@ -142,15 +142,24 @@ class Request:
 
 
 def test_links() -> None:
-    text, beam, columns, *_ = compare_tab.from_link(Request(tab="compare", text=TEXT, beam="2"))
+    text, _, beam, columns, *_ = compare_tab.from_link(Request(tab="compare", text=TEXT, beam="2"))
     assert (text, beam) == (TEXT, 2) and columns["sides"][1]["words"]
-    assert compare_tab.from_link(Request(text=TEXT)) == (gr.skip(),) * 7
+    _, right, _, _, comparison, *_ = compare_tab.from_link(Request(tab="compare", text=TEXT, checkpoint="en-fr-plain"))
+    assert right == comparison.right.checkpoint == "en-fr-plain"
+    assert compare_tab.from_link(Request(text=TEXT)) == (gr.skip(),) * 8
 
 
 def test_the_api_compares_and_refuses() -> None:
     answer = api.compare(TEXT)
     assert (answer["left"]["checkpoint"], answer["right"]["checkpoint"]) == PAIR and answer["chrf"] is None
     assert set(api.compare(TEXT, reference="Deux chiens.")["chrf"]) == {"left", "right"}
-    for arguments in (("",), (TEXT, "../x"), (TEXT, *PAIR, "x" * 100_000)):
+    for arguments in (
+        ("",),
+        (TEXT, "../x"),
+        (TEXT, *PAIR, "x" * 100_000),
+        ([TEXT] * 500,),
+        (TEXT, None),
+        (TEXT, *PAIR, 5),
+    ):
         with pytest.raises(gr.Error):
             api.compare(*arguments)

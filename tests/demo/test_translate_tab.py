@@ -8,9 +8,9 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from seq2seq.demo import models
+from seq2seq.demo import api, models
 from seq2seq.demo.attention_view import view
-from seq2seq.demo.translate_tab import EXAMPLES, PIECES, WORDS, from_link, redraw, tables, translate
+from seq2seq.demo.translate_tab import EXAMPLES, PIECES, WORDS, from_link, paced, redraw, tables, translate
 from seq2seq.translator import MAX_CHARACTERS
 
 TEXT = "A small dog runs behind the photographers."
@@ -30,6 +30,29 @@ def test_words_appear_one_by_one_and_end_in_the_whole_translation() -> None:
     expected = models.translator(models.DEFAULT).translate(TEXT)
     assert (french, result.translation) == (expected.translation, expected.translation)
     assert np.allclose(picture["figure"]["data"][0]["z"], expected.attention[:-1], atol=1e-4)
+
+
+@pytest.mark.parametrize("text", ["dog " * 60, "dog " * 249, "x " * 500])
+def test_no_allowed_text_floods_the_browser(text: str) -> None:
+    """A repeated word makes a model write to its limit; a picture for each word of it would be gigabytes."""
+    sent = [len(json.dumps(shown[0])) for shown in translate(text, models.DEFAULT, 1, WORDS, False)]
+    assert sum(sent) < 3_000_000 and max(sent) < 500_000
+
+
+def test_the_last_step_is_always_shown_and_a_short_sentence_is_shown_word_by_word() -> None:
+    stream = list(models.translator(models.DEFAULT).stream(TEXT))
+    assert [t.translation for t in paced(iter(stream))] == [t.translation for t in stream]
+    long = list(models.translator(models.DEFAULT).stream(" and ".join([TEXT[:-1]] * 6)))
+    assert [t.translation for t in paced(iter(long))][-1] == long[-1].translation
+
+
+def test_the_api_refuses_what_is_no_text() -> None:
+    for arguments in ((["A dog."] * 500,), (None,), (5,), ("A dog.", ["x"])):
+        with pytest.raises(gr.Error, match="must be a string"):
+            api.translate(*arguments)
+    assert api.translate("A dog.", beam_size=2.0)["beam_size"] == 2
+    with pytest.raises(gr.Error, match="whole number"):
+        api.translate("A dog.", beam_size=2.5)
 
 
 def test_a_beam_gives_what_the_translator_gives() -> None:
@@ -97,7 +120,7 @@ def test_links() -> None:
     text, checkpoint, beam, picture, *_ = last(from_link(Request(text=TEXT, checkpoint="en-fr-plain", beam="2")))
     assert (text, checkpoint, beam) == (TEXT, "en-fr-plain", 2)
     assert picture["columns"][:3] == ["A", "small", "dog"]
-    for beam in ("0", "99", "x", "-1", "²"):
+    for beam in ("0", "99", "x", "-1", "²", "9" * 5000):
         assert last(from_link(Request(text="A dog.", beam=beam)))[2] == 1
     assert list(from_link(Request())) == [(gr.skip(),) * 8]
     assert "There is no model" in last(from_link(Request(text=TEXT, checkpoint="?")))[3]["message"]
