@@ -24,10 +24,10 @@ EXAMPLES = (
     "We have never seen such a beautiful house.",
 )
 WORDS, PIECES = "words", "pieces"
-SECONDS_A_WORD, SECONDS_IN_ALL = 0.055, 0.7
-"""A sentence is decoded faster than the eye follows; words are shown at most so fast, if all of them fit into so long."""
-FRAME, LATE_FRAME = 0.045, 0.25
-"""Seconds between two pictures at the least; the second holds when a long sentence has taken SECONDS_IN_ALL."""
+SECONDS_A_WORD, FRAME, LATE_FRAME = 0.055, 0.045, 0.25
+"""A sentence is decoded faster than the eye follows, so words are slowed down to SECONDS_A_WORD, and to FRAME, the least time
+between two pictures, when there are many. A long sentence is not slowed down; after a second of it pictures are rare."""
+SLOWED_WORDS = 30
 BEAMS = 10
 """The widest beam the page offers."""
 HELP = (
@@ -104,10 +104,12 @@ def paced(growing: Iterator[Translation]) -> Iterator[Translation]:
     began = shown = time.monotonic() - SECONDS_A_WORD
     last = None
     for last in growing:
-        if len(last.source_words) * SECONDS_A_WORD <= SECONDS_IN_ALL:
-            time.sleep(max(0.0, shown + SECONDS_A_WORD - time.monotonic()))
+        words = len(last.source_words)
+        if words <= SLOWED_WORDS:
+            pace = max(FRAME, min(SECONDS_A_WORD, 0.75 / words))  # twelve words in less than a second
+            time.sleep(max(0.0, shown + pace - time.monotonic()))
         now = time.monotonic()
-        if now - shown >= (FRAME if now - began <= SECONDS_IN_ALL else LATE_FRAME):
+        if words <= SLOWED_WORDS or now - shown >= (FRAME if now - began <= 1 else LATE_FRAME):
             shown = now
             yield last
             last = None
