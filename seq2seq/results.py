@@ -80,7 +80,6 @@ def training_record(run: Run, command: str) -> dict[str, Any]:
     for row in run.log:
         busy += (row["tokens"] - before) / row["tokens_per_second"]
         before = row["tokens"]
-    cuda = device.type == "cuda"
     return {
         "command": command,
         "data": [Path(path).name for path in run.config.data],
@@ -93,7 +92,7 @@ def training_record(run: Run, command: str) -> dict[str, Any]:
         "best_step": int(progress.best_step),
         "seed": run.config.seed,
         "parameters": run.plain_model.parameter_count(),
-        "device": torch.cuda.get_device_name(device) if cuda else f"{device.type}, {torch.get_num_threads()} threads",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "devices": run.accelerator.num_processes,
         "torch": torch.__version__,
     }

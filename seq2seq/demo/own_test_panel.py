@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +16,18 @@ from seq2seq.charts import scatter
 from seq2seq.demo import models
 from seq2seq.demo.chart import Chart
 from seq2seq.translator import TextError
-from seq2seq.trial import Trial, read_upload, run_trial
+from seq2seq.trial import Progress, Trial, read_upload, run_trial
 
 ABOUT = (
     "A TSV or CSV file: English in the first column, French in the second, no heading, at most 2,000 rows. Both models "
     "translate all of it with the settings above. A click on a point opens its sentence at the top."
 )
+BAR = "<progress"
 Shown = tuple[Any, Any, Any, Any, Any]
 """What a run changes: status, chart, table, download, result."""
 
 
-def run(
-    path: str | None,
-    left: str,
-    right: str,
-    beam_size: float,
-    progress: gr.Progress = gr.Progress(),  # noqa: B008
-) -> Iterator[Shown]:
+def run(path: str | None, left: str, right: str, beam_size: float) -> Iterator[Shown]:
     """Both models over an uploaded file; the file is checked before any model sees it."""
     try:
         if not path:
@@ -51,23 +47,33 @@ def run(
                     download = gr.update(value=str(saved), visible=True)
                     yield verdict(step, labels), figure, step.table.round(1), download, step.table
             else:
-                progress((step.done, step.total), unit="sentences")
-                yield f"{step.done} of {step.total} sentences", *(gr.skip(),) * 4
+                yield progress_bar(step), *(gr.skip(),) * 4
     except models.REFUSALS as error:
         # As the chart's note, which is plain text: the message may hold a file name of anybody's choosing.
         yield "", {"figure": None, "note": str(error)}, None, gr.update(visible=False), None
 
 
+def progress_bar(step: Progress) -> str:
+    """How far a run is, as HTML."""
+    return f'{BAR} value="{step.done}" max="{step.total}"></progress> {step.done:,} of {step.total:,} sentences'
+
+
+def cancelled(status: str) -> str:
+    """What a cancel leaves of the status: where it stopped; a verdict stays."""
+    return f"Cancelled: {status.split('</progress>')[-1].strip()} were done." if status.startswith(BAR) else status
+
+
 def verdict(trial: Trial, labels: dict[str, str]) -> str:
-    """The corpus scores as a table in Markdown."""
-    lines = [f"| | {labels['left']} | {labels['right']} | difference (95 % interval) |", "|---|---|---|---|"]
+    """The corpus scores as an HTML table."""
+    heads = ["", labels["left"], labels["right"], "difference (95 % interval)"]
+    rows = [heads]
     for name, title in (("bleu", "BLEU"), ("chrf", "chrF")):
         score = trial.scores[name]
         low, high = score["interval"]
-        lines.append(
-            f"| {title} | {score['left']:.1f} | {score['right']:.1f} | {score['difference']:+.1f} ({low:+.1f} to {high:+.1f}) |"
-        )
-    return "\n".join(lines)
+        difference = f"{score['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
+        rows.append([title, f"{score['left']:.1f}", f"{score['right']:.1f}", difference])
+    cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
 
 def picked(table: pd.DataFrame | None, event: gr.EventData) -> tuple[Any, Any, Any]:
@@ -88,7 +94,7 @@ def own_test_panel(
         with gr.Column():
             start = gr.Button("Run both models over it", variant="primary", elem_id="own-run")
             stop = gr.Button("Cancel", elem_id="own-cancel")
-    status = gr.Markdown("", elem_id="own-status")
+    status = gr.HTML("", elem_id="own-status")
     chart = Chart({"figure": None, "note": ""}, elem_id="own-chart")
     with gr.Accordion("All sentences", open=False):
         rows = gr.Dataframe(interactive=False, wrap=True, elem_id="own-table")
@@ -96,8 +102,8 @@ def own_test_panel(
     table = gr.State()
     running = start.click(
         run, [file, left, right, beam], [status, chart, rows, download, table],
-        api_visibility="private", show_progress="full", show_progress_on=status, concurrency_limit=2,
+        api_visibility="private", show_progress="hidden", concurrency_limit=2,
     )  # fmt: skip
-    stop.click(None, cancels=[running], api_visibility="private")
+    stop.click(cancelled, status, status, cancels=[running], api_visibility="private", show_progress="hidden")
     top = "() => document.querySelector('#compare-text').scrollIntoView({behavior: 'smooth'})"
     chart.pick(picked, table, open_in, api_visibility="private").then(None, js=top, api_visibility="private")

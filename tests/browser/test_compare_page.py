@@ -176,6 +176,22 @@ def test_a_file_of_ones_own(compare_page: Callable[..., Page], tmp_path: Path) -
     )
 
 
+def test_a_run_shows_how_far_it_is_and_can_be_cancelled(compare_page: Callable[..., Page], tmp_path: Path) -> None:
+    pairs = tmp_path / "many.tsv"
+    pairs.write_text("A man with a dog is walking in the old park.\tUn homme.\n" * 1900, encoding="utf-8")
+    page = compare_page()
+    page.locator("#own-file input[type=file]").set_input_files(pairs)
+    page.wait_for_function("() => document.querySelector('#own-file').innerText.includes('many')")
+    page.locator("#own-run").click()
+    page.wait_for_function("() => (document.querySelector('#own-status progress') || {value: 0}).value >= 64")
+    page.locator("#own-cancel").click()
+    page.wait_for_function("() => document.querySelector('#own-status').innerText.startsWith('Cancelled')")
+    said = page.locator("#own-status").inner_text()
+    page.wait_for_timeout(2000)
+    assert page.locator("#own-status").inner_text() == said, "nothing goes on"
+    compare(page, "The page still works.")
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -120,6 +120,9 @@ def test_pointing_or_tabbing_to_a_word_shades_the_other_sentence(open_page: Call
 
     lines.nth(1).locator(".lens-chip").nth(1).hover()
     assert shares_of(0) == pytest.approx(weights[1], abs=1e-3)
+    strongest = lines.nth(0).locator(".lens-chip").nth(max(range(len(weights[1])), key=weights[1].__getitem__))
+    colours = "chip => [chip, chip.firstChild].map((node) => getComputedStyle(node).color)"
+    assert strongest.evaluate(colours) == ["rgb(255, 255, 255)"] * 2, "white on the strongest tone"
     lines.nth(0).locator(".lens-chip").nth(4).focus()
     assert shares_of(1) == pytest.approx([row[4] for row in weights], abs=1e-3)
     page.keyboard.press("Tab")
