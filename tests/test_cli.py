@@ -392,7 +392,9 @@ def test_train_leaves_a_checkpoint_with_its_metrics(call, pairs, tmp_path, monke
 def test_an_interrupted_training_says_how_to_go_on(pairs, tmp_path):
     out = tmp_path / "made"
     tiny = [*TINY[:-1], "100000"]
-    running = process("train", "--data", pairs, "--valid", pairs, "--out", out, *tiny, "--patience", "100000")
+    # Tests that run in the background of a shell inherit that Ctrl-C is ignored; a user's command does not.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    running = process("train", "--data", pairs, "--valid", pairs, "--out", out, *tiny, "--patience", "100000", **heard)
     log = out / "training" / "state.safetensors"
     deadline = time.monotonic() + 90
     while not log.exists() and time.monotonic() < deadline:
