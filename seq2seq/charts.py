@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from seq2seq.bottleneck import Point
 
 Spec = dict[str, Any]
-NEED_TOP = 6.0
-"""Log-probability at which an occlusion map is darkest, for every sentence and both models: e⁻⁶ is one in four hundred."""
+NEED_TOP = 4.0
+"""Log-probability lost at which an occlusion map is darkest, for every sentence and both models: e⁻⁴ is one in fifty-five."""
 BAHDANAU = (
     "For comparison, Bahdanau et al. (2015) report BLEU 17.82 for RNNencdec-50 (no attention) and 26.75 for RNNsearch-50 "
     "(attention) on WMT14 English–French. The two are not the same measurement: theirs are news sentences, large models and "

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq.charts import occlusion_map, strip
+from seq2seq.charts import NEED_TOP, occlusion_map, strip
 from seq2seq.demo.component import PageComponent
 from seq2seq.figures import Grid, caption, grid, heatmap_spec, no_attention
 from seq2seq.translation import Translation
@@ -77,5 +77,6 @@ def occlusion_view(translation: Translation, lost: np.ndarray) -> dict[str, Any]
         "figure": occlusion_map(shown),
         "grid": True,
         "note": "",
-        "caption": "Each English word was hidden in turn; the stronger the cell, the less likely the French word became.",
+        "caption": "Each English word was hidden in turn; the stronger the cell, the less likely the French word became "
+        f"(full strength: {NEED_TOP:g} of its log-probability lost, or more).",
     }
