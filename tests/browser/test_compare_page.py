@@ -113,7 +113,10 @@ def test_reference_scores(compare_page: Callable[..., Page], api: Client) -> Non
     page = compare_page()
     page.get_by_text("Models, beam, reference").click()
     reference = "Deux chiens courent dans la neige."
-    page.locator("#reference textarea, #reference input").fill(reference)
+    box = page.locator("#reference textarea, #reference input")
+    box.wait_for(state="visible")
+    page.wait_for_timeout(500)  # the box comes into being when the accordion opens, and is wired a moment later
+    box.fill(reference)
     text = "Two dogs are running in the snow."
     compare(page, text)
     answer = api.predict(text, "en-fr-plain", "en-fr-additive", reference, api_name="/compare")
