@@ -35,6 +35,11 @@ def read_pairs(path: str | Path) -> list[Pair]:
     `.tsv` (and any other ending) is split on tabs, `.csv` is read as CSV; both may end in `.gz`.
     Raises DataError for a file that is missing, empty, not UTF-8, or has a line without two filled columns.
     """
+    return [pair for _, pair in numbered_pairs(path)]
+
+
+def numbered_pairs(path: str | Path) -> list[tuple[int, Pair]]:
+    """As `read_pairs`, each pair behind its line number, for those who have more to say about a line."""
     path = Path(path)
     pairs = []
     for number, row in read_rows(path):
@@ -44,7 +49,7 @@ def read_pairs(path: str | Path) -> list[Pair]:
             raise DataError(f"{path}, line {number}: no {split_by} between source and reference; each line needs both")
         if not cells[0] or not cells[1]:
             raise DataError(f"{path}, line {number}: source or reference is empty; fill or remove the line")
-        pairs.append(Pair(cells[0], tuple(cell for cell in cells[1:] if cell)))
+        pairs.append((number, Pair(cells[0], tuple(cell for cell in cells[1:] if cell))))
     if not pairs:
         raise DataError(f"{path} has no lines; expected one pair a line, source and reference separated by a tab")
     return pairs

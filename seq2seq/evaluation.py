@@ -139,7 +139,11 @@ def bootstrap_difference(
     metric: a key of METRICS. Paired (Koehn 2004): each resample draws the same sentences for both sides, so that what
     is hard for both takes no part. Above 0 the right ones are better; an interval that holds 0 leaves it open.
     """
-    left, right = (sentence_statistics(metric, outputs, pairs) for outputs in (outputs_left, outputs_right))
+    return paired_difference(metric, *(sentence_statistics(metric, o, pairs) for o in (outputs_left, outputs_right)))
+
+
+def paired_difference(metric: str, left: np.ndarray, right: np.ndarray) -> tuple[float, float, float]:
+    """As `bootstrap_difference`, of `sentence_statistics` that are there already."""
     difference = corpus_score(metric, right.sum(0)) - corpus_score(metric, left.sum(0))
     return difference, *interval(resampled(metric, right) - resampled(metric, left))
 

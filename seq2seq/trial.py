@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pandas as pd
 from sacrebleu.metrics import CHRF
 
-from seq2seq.data import DataError, Pair, read_pairs, read_rows
-from seq2seq.evaluation import METRICS, bootstrap_difference, corpus_score, sentence_statistics
+from seq2seq.data import DataError, Pair, numbered_pairs
+from seq2seq.evaluation import METRICS, corpus_score, paired_difference, sentence_statistics
 from seq2seq.report import safe_cell
 from seq2seq.translator import MAX_CHARACTERS, TextError, Translator, check_search, clean
 
@@ -38,15 +38,14 @@ def read_upload(path: str | Path) -> list[Pair]:
     if size > MAX_BYTES:
         raise DataError(f"{name} has {size / 1e6:,.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB. Send a part of it.")
     try:
-        pairs = read_pairs(path)
-        numbered = zip(pairs, (number for number, _ in read_rows(path)))  # a pair a row, or it would have raised
+        numbered = numbered_pairs(path)
     except DataError as error:
         # Where a server keeps uploads is nobody's business.
         raise DataError(str(error).replace(str(path), name)) from None
-    if len(pairs) > MAX_ROWS:
-        raise DataError(f"{name} has {len(pairs):,} rows; the limit is {MAX_ROWS:,}. Send the first {MAX_ROWS:,}.")
+    if len(numbered) > MAX_ROWS:
+        raise DataError(f"{name} has {len(numbered):,} rows; the limit is {MAX_ROWS:,}. Send the first {MAX_ROWS:,}.")
     characters = 0
-    for pair, number in numbered:
+    for number, pair in numbered:
         if len(pair.references) > MAX_REFERENCES:
             raise DataError(f"{name}, line {number}: over {MAX_REFERENCES} references; keep {MAX_REFERENCES} of them")
         for cell in (pair.source, *pair.references):
@@ -65,7 +64,7 @@ def read_upload(path: str | Path) -> list[Pair]:
             clean(pair.source)
         except TextError as error:
             raise DataError(f"{name}, line {number}: {error}") from None
-    return pairs
+    return [pair for _, pair in numbered]
 
 
 class Progress(NamedTuple):
@@ -147,9 +146,8 @@ def _table(left: Sequence[str], right: Sequence[str], pairs: Sequence[Pair]) -> 
 def _scores(left: Sequence[str], right: Sequence[str], pairs: Sequence[Pair]) -> dict:
     scores: dict = {"sentences": len(pairs)}
     for metric in METRICS:
-        of_left, of_right = (
-            corpus_score(metric, sentence_statistics(metric, outputs, pairs).sum(0)) for outputs in (left, right)
-        )
-        difference, low, high = bootstrap_difference(metric, left, right, pairs)
+        statistics = [sentence_statistics(metric, outputs, pairs) for outputs in (left, right)]
+        of_left, of_right = (corpus_score(metric, one.sum(0)) for one in statistics)
+        difference, low, high = paired_difference(metric, *statistics)
         scores[metric] = {"left": of_left, "right": of_right, "difference": difference, "interval": [low, high]}
     return scores
