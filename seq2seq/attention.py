@@ -1,10 +1,12 @@
 """Attention mechanisms: how well does each memory vector fit what the decoder is about to write?
 
 A new mechanism is one subclass of `Attention` that writes `score` (and `project`, if its keys are not the memory itself),
-and one entry in `ATTENTIONS`.
+and one entry in `ATTENTIONS`: training, search, the page and its tab Inside take it from there.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +14,29 @@ from torch import Tensor, nn
 from seq2seq.config import ModelConfig
 
 
+class Note(Protocol):
+    """Whoever wants to watch a step hands one in: it is told each value on the way, with its formula, where it is computed.
+
+    shape: in letters, "(B, S)". A formula names the values that it is computed from, so that it also says which lead to
+    which. Returns the value.
+    """
+
+    def __call__(self, name: str, formula: str, shape: str, value: Tensor) -> Tensor: ...
+
+
+def unnoted(name: str, formula: str, shape: str, value: Tensor) -> Tensor:
+    """The note of every loop that only wants the outcome."""
+    return value
+
+
 class Attention(nn.Module):
-    """Scores to weights to context: what all mechanisms share."""
+    """Scores to weights to context: what all mechanisms share.
+
+    formula: how `score` is computed from "embedded", "old hidden" and "memory". paper: where that comes from.
+    """
+
+    formula = ""
+    paper = ""
 
     def project(self, memory: Tensor) -> Tensor:
         """memory (B, S, H) -> keys (B, S, A): whatever of the score depends on the source alone, once a sentence."""
@@ -24,17 +47,22 @@ class Attention(nn.Module):
         raise NotImplementedError
 
     def forward(
-        self, embedded: Tensor, hidden: Tensor, memory: Tensor, keys: Tensor, mask: Tensor
+        self, embedded: Tensor, hidden: Tensor, memory: Tensor, keys: Tensor, mask: Tensor, note: Note = unnoted
     ) -> tuple[Tensor, Tensor]:
         """-> context (B, H), the weighted mean of memory, and weights (B, S): each row sums to 1, padding gets 0."""
-        scores = self.score(embedded, hidden, keys).masked_fill(~mask, float("-inf"))
-        weights = torch.softmax(scores, dim=-1, dtype=torch.float32)
+        note("memory", "encoder(source)", "(B, S, H)", memory)
+        scores = note("scores", self.formula, "(B, S)", self.score(embedded, hidden, keys))
+        scores = scores.masked_fill(~mask, float("-inf"))
+        weights = note("weights", "softmax(scores)", "(B, S)", torch.softmax(scores, dim=-1, dtype=torch.float32))
         context = torch.bmm(weights.unsqueeze(1).to(memory.dtype), memory).squeeze(1)
-        return context, weights
+        return note("context", "Σ weights · memory", "(B, H)", context), weights
 
 
 class AdditiveAttention(Attention):
     """score = vᵀ tanh(W s + U h)  (Bahdanau et al. 2015, appendix A.1.2)"""
+
+    formula = "vᵀ tanh(W old hidden + U memory)"
+    paper = "Bahdanau et al. 2015"
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -49,4 +77,21 @@ class AdditiveAttention(Attention):
         return self.energy(torch.tanh(keys + self.query(hidden).unsqueeze(1))).squeeze(-1)
 
 
-ATTENTIONS: dict[str, type[Attention]] = {"additive": AdditiveAttention}
+class MultiplicativeAttention(Attention):
+    """score = sᵀ W h  (Luong et al. 2015, section 3.1, "general"); W h is the key, so A = H"""
+
+    formula = "old hiddenᵀ W memory"
+    paper = "Luong et al. 2015"
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.key = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
+
+    def project(self, memory: Tensor) -> Tensor:
+        return self.key(memory)
+
+    def score(self, embedded: Tensor, hidden: Tensor, keys: Tensor) -> Tensor:
+        return torch.bmm(keys, hidden.unsqueeze(2)).squeeze(2)
+
+
+ATTENTIONS: dict[str, type[Attention]] = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}

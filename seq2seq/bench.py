@@ -11,16 +11,18 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate.state import AcceleratorState
+from torch.utils.flop_counter import FlopCounterMode
 
+from seq2seq.classic import CLASSIC, CLASSIC_SIZES
 from seq2seq.config import EOS, ModelConfig, TrainConfig
 from seq2seq.data import Corpus
-from seq2seq.decoder import DECODERS
-from seq2seq.model import Seq2Seq
+from seq2seq.model import Seq2Seq, kinds
 from seq2seq.search import greedy_steps
 from seq2seq.training import Run
 
@@ -35,22 +37,17 @@ PRECISIONS = {"float32": "no", "bfloat16": "bf16"}
 
 def flops_per_token(config: ModelConfig, source_length: int = PIECES, target_length: int = PIECES) -> float:
     """Floating-point operations of one training step per target piece, forward and backward; see COUNTED."""
-    per_source, per_sentence, per_target = multiplications(config, source_length)
-    forward = 2 * (per_target + (per_source * source_length + per_sentence) / target_length)
-    return 3 * forward
+    model = Seq2Seq(config)
+    src, prev = (torch.full((1, length), EOS) for length in (source_length, target_length))
+    forward = operations(lambda: model(src, torch.tensor([source_length]), prev))
+    return 3 * forward / target_length
 
 
-def multiplications(config: ModelConfig, source_length: int) -> tuple[int, int, int]:
-    """Forward multiplications for each source piece, for each sentence, and for each target piece."""
-    V, E, H, A = config.vocab_size, config.embedding_size, config.hidden_size, config.attention_size
-    half = H // 2
-    per_source = 2 * 3 * half * (E + half)
-    per_sentence = H * H
-    per_target = 3 * H * (E + H + H) + (2 * H + E) * E + E * V
-    if config.kind == "additive":
-        per_source += H * A
-        per_target += H * A + source_length * (A + H)
-    return per_source, per_sentence, per_target
+def operations(work: Callable[[], Any]) -> int:
+    """What torch counts of the matrix products in one call."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
 
 
 def bench(device: torch.device, config: ModelConfig | None = None, seconds: float = 1.5) -> dict[str, Any]:
@@ -62,8 +59,9 @@ def bench(device: torch.device, config: ModelConfig | None = None, seconds: floa
         precision: max(p["gflops"] for p in products if p["precision"] == precision) for precision in precisions(device)
     }
     training, decoding = [], []
-    for kind in DECODERS:
-        shape = ModelConfig(**{**vars(config), "kind": kind})
+    for kind in kinds():
+        sizes = CLASSIC_SIZES if kind in CLASSIC else {}
+        shape = replace(config, kind=kind, **{k: min(v, getattr(config, k)) for k, v in sizes.items()})
         for precision in precisions(device):
             rate = training_rate(device, shape, train, precision, seconds)
             gflops = rate * flops_per_token(shape) / 1e9
@@ -176,11 +174,12 @@ def decoding_speed(device: torch.device, config: ModelConfig, seconds: float) ->
         for step in greedy_steps(model.decoder, state, PIECES, 1):
             step.ids.tolist()  # a search must look at what it wrote
 
-    state = encode()
+    state, prev = encode(), torch.full((1,), EOS, device=device)
     steps = statistics.median(timings(lambda: decode(state), device, seconds / 3))
     sentence = statistics.median(timings(lambda: decode(encode()), device, seconds / 3))
-    per_source, per_sentence, per_target = multiplications(config, 0)
-    step_bytes, encoder_bytes = 4 * per_target, 4 * (per_source + per_sentence)
+    # Every weight of a product is read once: two operations, four bytes.
+    step_bytes = 2 * operations(lambda: model.decoder.step(prev, state))
+    encoder_bytes = 2 * operations(encode) // PIECES
     rate = bandwidth(device, step_bytes, seconds / 3) * 1e9
     return {
         "step_seconds": round(steps / PIECES, 6),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from seq2seq.attention import ATTENTIONS
 from seq2seq.config import ModelConfig
+from seq2seq.model import decoder_class
 
 SOURCES = {
     "multi30k": (
@@ -19,10 +21,6 @@ SOURCES = {
     "hansards": "Word alignments of Hansards sentences, from the HLT-NAACL 2003 shared task; only for scoring.",
 }
 """What is to be said of a data file, by the beginning of its name."""
-DECODERS = {
-    "plain": "a GRU decoder without attention: it is given one vector for the whole sentence (Cho et al. 2014)",
-    "additive": "a GRU decoder with additive attention (Bahdanau et al. 2015)",
-}
 
 
 def model_card(name: str, config: ModelConfig, metrics: dict[str, Any]) -> str:
@@ -31,8 +29,9 @@ def model_card(name: str, config: ModelConfig, metrics: dict[str, Any]) -> str:
     sets = {key: value for key, value in metrics.items() if key != "training"}
     parts = [
         _front_matter(config, metrics),
-        f"# {name}\n\nAn English to French translator of Attention Lens: a bidirectional GRU encoder and "
-        f"{DECODERS.get(config.kind, f'a decoder of kind `{config.kind}`')}. It is small enough to show at "
+        f"# {name}\n\nAn English to French translator of Attention Lens: "
+        f"{'the EncoderRNN of the PyTorch tutorial' if config.classic else 'a bidirectional GRU encoder'} and "
+        f"{decoder_class(config.kind).describe(config.kind)}. It is small enough to show at "
         f"work, word by word, on a laptop.\n\n```python\nfrom seq2seq import Translator\n\n"
         f'print(Translator.from_checkpoint("checkpoints/{name}").translate("A man rides a bike.").translation)\n```',
         _sizes(config, metrics.get("training", {})),
@@ -60,7 +59,7 @@ def _front_matter(config: ModelConfig, metrics: dict[str, Any]) -> str:
     if "multi30k" in sources:
         lines += ["license: other", "license_name: non-commercial-research-and-education"]
     lines += ["library_name: seq2seq", "pipeline_tag: translation", "tags:"]
-    lines += ["- translation", "- seq2seq", "- rnn", "- gru"] + ([] if config.kind == "plain" else ["- attention"])
+    lines += ["- translation", "- seq2seq", "- rnn", "- gru"] + ["- attention"] * decoder_class(config.kind).looks_back
     if sources:
         lines += ["datasets:", *(f"- {source}" for source in sources)]
     return "---\n" + "\n".join(lines) + "\n---"
@@ -69,8 +68,10 @@ def _front_matter(config: ModelConfig, metrics: dict[str, Any]) -> str:
 def _sizes(config: ModelConfig, training: dict[str, Any]) -> str:
     rows = [("kind", f"`{config.kind}`"), ("vocabulary (joint BPE)", config.vocab_size)]
     rows += [("embedding", config.embedding_size), ("hidden", config.hidden_size)]
-    if config.kind != "plain":
+    if config.kind in ATTENTIONS:
         rows.append(("attention", config.attention_size))
+    if config.classic:
+        rows.append(("places in the memory (longer sources are cut)", config.max_length))
     if "parameters" in training:
         rows.append(("parameters", f"{training['parameters']:,}"))
     table = "\n".join(f"| {what} | {value} |" for what, value in rows)
@@ -132,7 +133,7 @@ def _limits(config: ModelConfig, metrics: dict[str, Any]) -> str:
         "translation does harm.",
         "It repeats the habits of its data, stereotypes about people in pictures among them.",
     ]
-    if config.kind == "plain":
+    if not decoder_class(config.kind).looks_back:
         lines.append("It must remember the whole sentence in one vector, and forgets more the longer the sentence is.")
     else:
         lines.append("Attention weights show which vectors were read; they are no proof of why a word was chosen.")

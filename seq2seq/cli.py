@@ -220,17 +220,22 @@ def train(
     **settings,
 ) -> None:
     """Train a model and leave a checkpoint: weights, tokenizer, metrics and model card."""
+    from seq2seq.classic import CLASSIC, CLASSIC_SIZES
     from seq2seq.data import read_pairs
-    from seq2seq.decoder import DECODERS
+    from seq2seq.model import kinds
     from seq2seq.results import after_training
     from seq2seq.training import Run
     from seq2seq.training import train as run_training
     from seq2seq.training_state import TrainingError
 
+    if settings["kind"] in CLASSIC:
+        settings |= {
+            name: size for name, size in CLASSIC_SIZES.items() if ctx.get_parameter_source(name).name == "DEFAULT"
+        }
     with bad_input():
         model_config, config = configs(settings)
-        if model_config.kind not in DECODERS:
-            raise CallError(f"unknown --kind {model_config.kind}; choose one of {', '.join(DECODERS)}")
+        if model_config.kind not in kinds():
+            raise CallError(f"unknown --kind {model_config.kind}; choose one of {', '.join(kinds())}")
         tests = {path: read_pairs(path) for path in test or ()}
         for path, pairs in tests.items():
             check_texts([pair.source for pair in pairs], f"{path}, pair")

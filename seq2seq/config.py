@@ -12,12 +12,15 @@ PAD, UNK, BOS, EOS = 0, 1, 2, 3
 class ModelConfig:
     """Everything needed to rebuild a model before its weights are loaded; stands in `config.json`.
 
-    kind: which decoder, a key of `seq2seq.decoder.DECODERS`.
+    kind: which decoder, one of `seq2seq.model.kinds()`.
     vocab_size (V), embedding_size (E), hidden_size (H): H is the decoder's state and one memory vector; each direction
         of the encoder has H / 2.
     attention_size (A): width of the layer in which query and key are compared.
-    dropout: share of single numbers set to zero in training, on embeddings, memory and readout.
-    word_dropout: share of whole words whose embedding is set to zero in training (Gal & Ghahramani 2016).
+    dropout: share of single numbers set to zero in training, on embeddings, memory and readout; in the classic kinds
+        on the decoder's embedding.
+    word_dropout: share of whole words whose embedding is set to zero in training (Gal & Ghahramani 2016); not classic.
+    max_length: places in the memory of the classic kinds; what is longer is cut. Other kinds have no such limit.
+    source_vocab_size: pieces of the source language, if it has its own; 0 for one joint vocabulary of V.
     """
 
     kind: str = "additive"
@@ -27,18 +30,37 @@ class ModelConfig:
     attention_size: int = 256
     dropout: float = 0.2
     word_dropout: float = 0.05
+    max_length: int = 40
+    source_vocab_size: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "embedding_size", "hidden_size", "attention_size"):
+        for name in ("vocab_size", "embedding_size", "hidden_size", "attention_size", "max_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.hidden_size % 2:
+        if self.source_vocab_size < 0:
+            raise ValueError(f"source_vocab_size is {self.source_vocab_size}; it must be over 0, or 0 for a joint one")
+        if self.classic and self.embedding_size != self.hidden_size:
+            raise ValueError(
+                f"embedding_size is {self.embedding_size} and hidden_size {self.hidden_size}; "
+                "the classic kinds have one size for both"
+            )
+        if self.hidden_size % 2 and not self.classic:
             raise ValueError(
                 f"hidden_size is {self.hidden_size}; it must be even: each direction of the encoder has half"
             )
         for name in ("dropout", "word_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1")
+
+    @property
+    def classic(self) -> bool:
+        """Whether this is one of the tutorial's systems (`seq2seq.classic`)."""
+        return self.kind.startswith("classic-")
+
+    @property
+    def source_vocabulary(self) -> int:
+        """Pieces of the source language, joint or its own."""
+        return self.source_vocab_size or self.vocab_size
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seq2seq.attention import ATTENTIONS
+from seq2seq.attention import ATTENTIONS, Note, unnoted
 from seq2seq.config import ModelConfig
 from seq2seq.encoder import Embedding, Encoded
 
@@ -39,11 +39,46 @@ class Step(NamedTuple):
 
 
 class Decoder(nn.Module):
-    """The plain decoder: a GRU that is given the same summary of the source at every step (Cho et al. 2014).
+    """What every decoder is: a state to begin with, and a step.
+
+    looks_back: whether its steps have weights. about: what it is, in a clause for lists and model cards.
+    """
+
+    looks_back = False
+    about = ""
+
+    @classmethod
+    def describe(cls, kind: str) -> str:
+        """The clause about a decoder of this class and `kind`."""
+        return cls.about
+
+    def init_state(self, encoded: Encoded) -> DecoderState:
+        """The state before the first piece."""
+        raise NotImplementedError
+
+    def step(self, prev: Tensor, state: DecoderState, note: Note = unnoted) -> Step:
+        """prev (B,) ids of the pieces written last -> Step. Everything computed on the way is told to `note`."""
+        raise NotImplementedError
+
+    def forward(self, prev: Tensor, state: DecoderState) -> tuple[Tensor, Tensor | None]:
+        """Forced decoding: prev (B, T) ids, whatever the model would have said -> logits (B, T, V), weights (B, T, S)"""
+        logits, weights = [], []
+        for column in prev.unbind(1):
+            step = self.step(column, state)
+            state = step.state
+            logits.append(step.logits)
+            weights.append(step.weights)
+        return torch.stack(logits, 1), None if weights[0] is None else torch.stack(weights, 1)
+
+
+class PlainDecoder(Decoder):
+    """A GRU that is given the same summary of the source at every step (Cho et al. 2014). It cannot look back.
 
     hidden = GRU([embedded ; context], hidden); logits = Eᵀ tanh(W [hidden ; context ; embedded]) with tied embeddings E.
     Subclasses change only what the context is.
     """
+
+    about = "a GRU decoder without attention: it is given one vector for the whole sentence (Cho et al. 2014)"
 
     def __init__(self, config: ModelConfig, embedding: Embedding) -> None:
         super().__init__()
@@ -60,32 +95,33 @@ class Decoder(nn.Module):
         memory = encoded.summary.unsqueeze(1)
         return DecoderState(torch.tanh(self.bridge(encoded.summary)), memory, memory, encoded.mask[:, :1])
 
-    def look(self, embedded: Tensor, state: DecoderState) -> tuple[Tensor, Tensor | None]:
+    def look(self, embedded: Tensor, state: DecoderState, note: Note) -> tuple[Tensor, Tensor | None]:
         """embedded (B, E) -> context (B, H), weights (B, S) or None"""
-        return state.memory.squeeze(1), None
+        summary = note("summary", "where the encoder ended", "(B, H)", state.memory.squeeze(1))
+        return note("context", "summary, the same at every step", "(B, H)", summary), None
 
-    def step(self, prev: Tensor, state: DecoderState) -> Step:
-        """prev (B,) ids of the pieces written last -> Step"""
-        embedded = self.embedding(prev)
-        context, weights = self.look(embedded, state)
-        hidden = self.rnn(torch.cat([embedded, context], dim=-1), state.hidden)
-        readout = torch.tanh(self.readout(torch.cat([self.dropout(hidden), context, embedded], dim=-1)))
+    def step(self, prev: Tensor, state: DecoderState, note: Note = unnoted) -> Step:
+        note("prev", "the piece written last", "(B)", prev)
+        embedded = note("embedded", "√E · embedding[prev]", "(B, E)", self.embedding(prev))
+        hidden = note("old hidden", "hidden, one step ago", "(B, H)", state.hidden)
+        context, weights = self.look(embedded, state, note)
+        combined = note("combined", "[embedded ; context]", "(B, E+H)", torch.cat([embedded, context], dim=-1))
+        hidden = note("hidden", "GRU(combined, old hidden)", "(B, H)", self.rnn(combined, hidden))
+        joined = torch.cat([self.dropout(hidden), context, embedded], dim=-1)
+        readout = note("readout", "tanh(W [hidden ; context ; embedded])", "(B, E)", torch.tanh(self.readout(joined)))
         logits = F.linear(self.dropout(readout), self.embedding.weight, self.bias)
+        note("logits", "embeddingᵀ readout + b", "(B, V)", logits)
         return Step(logits, state._replace(hidden=hidden), weights)
 
-    def forward(self, prev: Tensor, state: DecoderState) -> tuple[Tensor, Tensor | None]:
-        """Forced decoding: prev (B, T) ids, whatever the model would have said -> logits (B, T, V), weights (B, T, S)"""
-        logits, weights = [], []
-        for column in prev.unbind(1):
-            step = self.step(column, state)
-            state = step.state
-            logits.append(step.logits)
-            weights.append(step.weights)
-        return torch.stack(logits, 1), None if weights[0] is None else torch.stack(weights, 1)
 
-
-class AttentionDecoder(Decoder):
+class AttentionDecoder(PlainDecoder):
     """A decoder that looks back at every source piece before each step (Bahdanau et al. 2015)."""
+
+    looks_back = True
+
+    @classmethod
+    def describe(cls, kind: str) -> str:
+        return f"a GRU decoder with {kind} attention ({ATTENTIONS[kind].paper})"
 
     def __init__(self, config: ModelConfig, embedding: Embedding) -> None:
         super().__init__(config, embedding)
@@ -96,8 +132,5 @@ class AttentionDecoder(Decoder):
         hidden = torch.tanh(self.bridge(encoded.summary))
         return DecoderState(hidden, encoded.memory, self.attention.project(encoded.memory), encoded.mask)
 
-    def look(self, embedded: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
-        return self.attention(embedded, state.hidden, state.memory, state.keys, state.mask)
-
-
-DECODERS: dict[str, type[Decoder]] = {"plain": Decoder} | dict.fromkeys(ATTENTIONS, AttentionDecoder)
+    def look(self, embedded: Tensor, state: DecoderState, note: Note) -> tuple[Tensor, Tensor]:
+        return self.attention(embedded, state.hidden, state.memory, state.keys, state.mask, note)

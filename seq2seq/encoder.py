@@ -30,8 +30,8 @@ class Embedding(nn.Embedding):
     one as input.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__(config.vocab_size, config.embedding_size, padding_idx=PAD)
+    def __init__(self, config: ModelConfig, vocab_size: int) -> None:
+        super().__init__(vocab_size, config.embedding_size, padding_idx=PAD)
         nn.init.normal_(self.weight, std=config.embedding_size**-0.5)
         with torch.no_grad():
             self.weight[PAD].zero_()

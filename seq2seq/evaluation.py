@@ -52,7 +52,7 @@ def evaluate(translator: Translator, pairs: Sequence[Pair], beam_size: int = 1) 
     began = time.perf_counter()
     outputs = translator.texts([pair.source for pair in pairs], beam_size=beam_size)
     seconds = time.perf_counter() - began
-    pieces = sum(len(p.ids) for p in translator.tokenizer.encode_batch(outputs))
+    pieces = sum(len(p.ids) for p in translator.target_tokenizer.encode_batch(outputs))
     counts = {name: sentence_statistics(name, outputs, pairs) for name in METRICS}
     bleu = BLEU()
     bleu.corpus_score(outputs, columns(pairs))  # the signature tells how many references there were

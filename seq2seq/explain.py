@@ -29,10 +29,10 @@ def occlusion(translator: Translator, translation: Translation) -> np.ndarray:
     sentence, and would so measure position and length too.
     Raises ValueError if the translation is of a translator that reads other words in its text.
     """
-    source = translator.tokenizer.encode(translation.text)
+    [source] = translator.read([translation.text])
     if source.words != translation.source_words:
         raise ValueError(f"the translation was made by {translation.checkpoint}, which reads other words in its text")
-    target = translator.tokenizer.ids(translation.target_pieces)
+    target = translator.target_tokenizer.ids(translation.target_pieces)
     masked = [mask_word(source, word) for word in range(len(source.words))]
     base, *others = (
         per_word(np.array(hypothesis.log_probs), translation)
@@ -80,7 +80,7 @@ def summary(translator: Translator, text: str) -> np.ndarray:
 
     Other kinds have it too: it is what their encoder ended with, and what their first state is made of.
     """
-    src, lengths = pad_ids([translator.tokenizer.encode(clean(text)).ids])
+    src, lengths = pad_ids([translator.read([clean(text)])[0].ids])
     return translator.model.encoder(src.to(translator.device), lengths).summary[0].cpu().numpy()
 
 

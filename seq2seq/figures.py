@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from seq2seq.translation import Translation
+from seq2seq.translation import PADDING, Translation
 
 # One hue, light = none, dark = strong; told apart by lightness alone, so safe for colour-blind readers. On a dark page the
 # empty cell takes the page's tone and strength is brightness. "need" is the scale of occlusion maps, in another hue so that
@@ -41,7 +41,7 @@ FONT = "system-ui, sans-serif"
 EOS = "<eos>"
 NUMBERS_UP_TO = 12
 """Cells carry numbers in pictures of at most so many rows and columns."""
-CELL, LEFT, TOP, PADDING = 44, 110, 90, 20
+CELL, LEFT, TOP, AROUND = 44, 110, 90, 20
 """Pixels: of a cell, of the room for target labels and for source labels, and around."""
 LABEL_LENGTH = 18
 """Longer words are cut in the labels, not in the data."""
@@ -49,11 +49,15 @@ ONE_WORD = "With one source word, 100 % is all its weight could be."
 
 
 class Grid(NamedTuple):
-    """What is drawn: row and column labels and weights (rows, columns), or None without attention."""
+    """What is drawn: row and column labels and weights (rows, columns), or None without attention.
+
+    padding: whether the last column is no word but the weight that fell behind the sentence.
+    """
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     weights: np.ndarray | None
+    padding: bool = False
 
 
 def grid(translation: Translation, *, pieces: bool = False, show_eos: bool = True) -> Grid:
@@ -65,7 +69,11 @@ def grid(translation: Translation, *, pieces: bool = False, show_eos: bool = Tru
         rows, columns, weights = translation.target_words, translation.source_words, translation.attention
     if not show_eos and rows and rows[-1] == EOS:
         rows, weights = rows[:-1], None if weights is None else weights[:-1]
-    return Grid(tuple(rows), tuple(columns), weights)
+    padding = translation.padding_weight is not None
+    if padding:
+        # Shown as what it is: renormalised, a row would look surer than the model was.
+        columns, weights = (*columns, PADDING), np.column_stack([weights, 1 - weights.sum(axis=1)])
+    return Grid(tuple(rows), tuple(columns), weights, padding)
 
 
 def label(word: str) -> str:
@@ -120,8 +128,8 @@ def heatmap_spec(translation: Translation, *, pieces: bool = False, show_eos: bo
     }
     layout = base | {
         "width": LEFT + S * CELL + 90,
-        "height": TOP + T * CELL + PADDING,
-        "margin": {"l": LEFT, "r": 70, "t": TOP, "b": PADDING},
+        "height": TOP + T * CELL + AROUND,
+        "margin": {"l": LEFT, "r": 70, "t": TOP, "b": AROUND},
         "plot_bgcolor": "theme:grid",
         "hoverlabel": {"font": {"size": 14}},
         "xaxis": axis(shown.columns) | {"side": "top", "range": [-0.5, S - 0.5], "tickangle": -45},
@@ -184,8 +192,8 @@ def _sentence(text: str) -> dict[str, Any]:
 def no_attention(translation: Translation) -> str:
     """What stands where the map would be, for a model that has none."""
     return (
-        f"No attention exists here: at every step the decoder saw the same one vector of {translation.hidden_size} "
-        "numbers, whatever the length of the sentence."
+        f"No attention exists here: all that the decoder was given of the sentence is one vector of "
+        f"{translation.hidden_size} numbers, whatever its length."
     )
 
 
@@ -199,11 +207,18 @@ def caption(translation: Translation, *, show_eos: bool = False) -> str:
         return no_attention(translation)
     if not shown.rows:
         return "The model wrote nothing: its first step was to stop."
+    beyond = float(shown.weights[:, -1].mean()) if shown.padding else 0.0
+    if shown.padding:
+        shown = Grid(shown.rows, shown.columns[:-1], shown.weights[:, :-1])
     words = [i for i, word in enumerate(shown.columns) if word != EOS]
-    if len(words) == 1:
+    if len(words) == 1 and not beyond:
         return ONE_WORD
     best = shown.weights.argmax(axis=1)
     parts = [_order(best), *_swaps(best, shown.columns), *_unread(shown, words), *_doubt(shown)]
+    if beyond:
+        parts.append(
+            f"on average {percent(beyond)} of the weight fell on padding, the empty places behind the sentence"
+        )
     return "; ".join(parts) + "."
 
 

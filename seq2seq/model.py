@@ -14,8 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from seq2seq.attention import ATTENTIONS
+from seq2seq.classic import CLASSIC, ClassicEncoder
 from seq2seq.config import ModelConfig
-from seq2seq.decoder import DECODERS, Decoder
+from seq2seq.decoder import AttentionDecoder, Decoder, PlainDecoder
 from seq2seq.encoder import Embedding, Encoder
 
 CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "config.json", "model.safetensors", "tokenizer.json"
@@ -25,17 +27,33 @@ class CheckpointError(ValueError):
     """A folder or hub id from which no model can be made. The message says what is wrong with it."""
 
 
+def kinds() -> tuple[str, ...]:
+    """Every kind of decoder there is. Asked anew each time: a mechanism may be added to `ATTENTIONS` while we run."""
+    return ("plain", *ATTENTIONS, *CLASSIC)
+
+
+def decoder_class(kind: str) -> type[Decoder]:
+    """The class that decodes for a kind. Raises ValueError for one that does not exist."""
+    if kind not in kinds():
+        raise ValueError(f"unknown kind {kind!r}; choose one of {', '.join(kinds())}")
+    return CLASSIC.get(kind) or (AttentionDecoder if kind in ATTENTIONS else PlainDecoder)
+
+
 class Seq2Seq(nn.Module, ModelHubMixin):
     """An encoder, and a decoder of the kind the config names. `Seq2Seq(config)` has random weights."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        if config.kind not in DECODERS:
-            raise ValueError(f"unknown kind {config.kind!r}; choose one of {', '.join(DECODERS)}")
         self.config = config
-        embedding = Embedding(config)
-        self.encoder = Encoder(config, embedding)
-        self.decoder: Decoder = DECODERS[config.kind](config, embedding)
+        self.encoder: nn.Module
+        self.decoder: Decoder
+        decoder = decoder_class(config.kind)
+        if config.classic:
+            self.encoder, self.decoder = ClassicEncoder(config), decoder(config)
+            return
+        embedding = Embedding(config, config.vocab_size)
+        source = Embedding(config, config.source_vocab_size) if config.source_vocab_size else embedding
+        self.encoder, self.decoder = Encoder(config, source), decoder(config, embedding)
 
     def forward(self, src: Tensor, src_lengths: Tensor, prev: Tensor) -> tuple[Tensor, Tensor | None]:
         """src (B, S), src_lengths (B,), prev (B, T) -> logits (B, T, V) and weights (B, T, S) or None"""
@@ -50,28 +68,32 @@ class Seq2Seq(nn.Module, ModelHubMixin):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def save_pretrained(
-        self, save_directory: str | Path, *, push_to_hub: bool = False, **hub_options: Any
+        self,
+        save_directory: str | Path,
+        *,
+        dtype: torch.dtype = torch.float16,
+        push_to_hub: bool = False,
+        **hub_options: Any,
     ) -> str | None:
         """Writes config and weights, and uploads them if asked to; then `hub_options` are those of `push_to_hub`.
 
+        dtype: of the weights in the file; float16 halves it, float32 keeps every bit.
         The mixin's own version deletes the config before it writes a new one, which a kill in between would make final,
         and leaves a model card that knows nothing.
         """
         directory = Path(save_directory)
         directory.mkdir(parents=True, exist_ok=True)
-        self._save_pretrained(directory)
+        self._save_pretrained(directory, dtype)
         if not push_to_hub:
             return None
         return self.push_to_hub(hub_options.pop("repo_id", directory.name), **hub_options)
 
-    def _save_pretrained(self, save_directory: Path) -> None:
-        """Writes config and weights, float16, each beside its final name first, so that a kill leaves the old ones."""
+    def _save_pretrained(self, save_directory: Path, dtype: torch.dtype = torch.float16) -> None:
+        """Writes config and weights, each beside its final name first, so that a kill leaves the old ones."""
         directory = Path(save_directory)
         write_beside(directory / CONFIG_FILE, json.dumps(asdict(self.config), indent=2) + "\n")
         # named_parameters() gives a shared tensor once; safetensors refuses it twice.
-        weights = {
-            name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in self.named_parameters()
-        }
+        weights = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in self.named_parameters()}
         beside = directory / (WEIGHTS_FILE + ".tmp")
         save_file(weights, beside)
         os.replace(beside, directory / WEIGHTS_FILE)

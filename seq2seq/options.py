@@ -12,13 +12,14 @@ import typer
 from seq2seq.config import ModelConfig, TrainConfig
 
 HELP = {
-    "kind": "Which decoder: plain or additive.",
+    "kind": "Which decoder: plain, additive, multiplicative, classic-plain or classic-attention.",
     "vocab_size": "Pieces the tokenizer learns.",
     "embedding_size": "Numbers in the vector of a piece.",
     "hidden_size": "Numbers in the decoder's state; each direction of the encoder has half.",
     "attention_size": "Width of the layer in which query and key are compared.",
     "dropout": "Share of single numbers set to zero in training.",
     "word_dropout": "Share of whole words whose embedding is set to zero in training.",
+    "max_length": "Source pieces that the classic kinds have room for; the rest of a sentence is cut.",
     "data": "Training pairs: source, tab, reference (.tsv, .csv, or either with .gz). May be given several times.",
     "valid": "Validation pairs, with one or more references. May be given several times.",
     "repeat": "How often a data file is seen in one epoch: one number for each --data, in their order.",
@@ -77,7 +78,7 @@ def with_settings(command: Callable) -> Callable:
     made = []
     for config in (TrainConfig, ModelConfig):
         hints = get_type_hints(config)
-        made += [_parameter(field, hints[field.name]) for field in fields(config)]
+        made += [_parameter(field, hints[field.name]) for field in fields(config) if field.name in HELP]
     command.__signature__ = inspect.Signature([*kept, *made])
     command.__annotations__ = {p.name: p.annotation for p in (*kept, *made)}
     return command
@@ -87,7 +88,7 @@ def configs(settings: dict[str, Any]) -> tuple[ModelConfig, TrainConfig]:
     """The flags' values as configs. Raises ValueError for a value that makes no sense."""
 
     def of(config: type) -> Any:
-        values = {field.name: settings[field.name] for field in fields(config)}
+        values = {field.name: settings[field.name] for field in fields(config) if field.name in HELP}
         return config(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
 
     return of(ModelConfig), of(TrainConfig)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from seq2seq.translation import DIGITS, Translation
+from seq2seq.translation import DIGITS, PADDING, Translation
 
 CSV_COLUMNS = (
     "sentence",
@@ -61,6 +61,10 @@ def to_csv(translations: Iterable[Translation]) -> str:
             for s, source in enumerate(translation.source_words):
                 weight = round(float(translation.attention[t, s]), DIGITS)
                 writer.writerow((*head, t + 1, safe_cell(target), s + 1, safe_cell(source), weight))
+            if translation.padding_weight is not None:
+                # No position: it stands behind the sentence, so that no word of it is meant.
+                weight = round(float(translation.padding_weight[t]), DIGITS)
+                writer.writerow((*head, t + 1, safe_cell(target), "", PADDING, weight))
     return out.getvalue()
 
 
@@ -111,12 +115,13 @@ def _picture(number: int, translation: Translation) -> str:
 
 
 def _table(translation: Translation) -> str:
-    if translation.attention is None:
+    columns, table = translation.columns()
+    if table is None:
         return ""
-    header = "".join(f'<th scope="col">{escape(word)}</th>' for word in translation.source_words)
+    header = "".join(f'<th scope="col">{escape(word)}</th>' for word in columns)
     rows = "\n".join(
         f'<tr><th scope="row">{escape(word)}</th>' + "".join(f"<td>{100 * w:.1f} %</td>" for w in weights) + "</tr>"
-        for word, weights in zip(translation.target_words, translation.attention)
+        for word, weights in zip(translation.target_words, table)
     )
     return (
         "<details><summary>Weights: of each target word (row) on the source words (columns)</summary>\n"

@@ -7,6 +7,7 @@ their own (l' | herbe); English contractions stay whole (don't).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,16 +41,34 @@ class Pieces:
     """A text cut into pieces, and the words those pieces make.
 
     ids, pieces: one entry a piece. words: as they stand in the text. word_of: for each piece the index of its word.
+    cut: how many words of the text are not among them, or not whole.
     """
 
     ids: tuple[int, ...]
     pieces: tuple[str, ...]
     words: tuple[str, ...]
     word_of: tuple[int, ...]
+    cut: int = 0
+
+    def first(self, count: int) -> Pieces:
+        """At most its first `count` pieces, `<eos>` being the first to go; a word that does not fit goes whole."""
+        if len(self.ids) <= count:
+            return self
+        whole = count
+        while whole and self.word_of[whole] == self.word_of[whole - 1]:
+            whole -= 1
+        if whole == 0:  # one word alone is too long: what fits of it
+            return Pieces(
+                self.ids[:count], self.pieces[:count], self.words[:1], self.word_of[:count], len(self.words) - 1
+            )
+        kept = self.word_of[whole - 1] + 1
+        cut = len(self.words) - 1 - kept  # `<eos>` is no word that anybody would miss
+        return Pieces(self.ids[:whole], self.pieces[:whole], self.words[:kept], self.word_of[:whole], cut)
 
 
 class Tokenizer:
-    """A joint byte-pair encoding. `Tokenizer.train(texts, 4000)` learns one, `Tokenizer.load(path)` reads one."""
+    """Text to pieces and back. `Tokenizer.train(texts, 4000)` learns a joint byte-pair encoding, `Tokenizer.of_words(words)`
+    takes whole words as they are, `Tokenizer.load(path)` reads either."""
 
     def __init__(self, backend: Backend) -> None:
         for index, name in enumerate(SPECIALS):
@@ -89,13 +108,36 @@ class Tokenizer:
         return cls(backend)
 
     @classmethod
+    def of_words(cls, words: Sequence[str]) -> Tokenizer:
+        """Text is split on spaces, and each word is a piece, or unknown. The words take the ids after the special pieces.
+
+        Raises ValueError for a word that is blank, holds a space, or stands there twice.
+        """
+        vocabulary = {name: i for i, name in enumerate(SPECIALS)}
+        for word in words:
+            if not word or SPACE in word or word.split() != [word]:
+                raise ValueError(f"{word!r} is not one word")
+            if SPACE + word in vocabulary:
+                raise ValueError(f"the word {word!r} stands there twice")
+            vocabulary[SPACE + word] = len(vocabulary)
+        backend = Backend(models.WordLevel(vocabulary, unk_token=SPECIALS[UNK]))
+        backend.pre_tokenizer = pre_tokenizers.Metaspace(SPACE, prepend_scheme="always")
+        backend.decoder = decoders.Metaspace(SPACE)
+        backend.encode_special_tokens = True
+        return cls(backend)
+
+    @classmethod
     def load(cls, path: str | Path) -> Tokenizer:
-        """Reads `tokenizer.json`. Raises OSError if it is not there, ValueError if it is not such a file."""
-        text = Path(path).read_text(encoding="utf-8")
+        """Reads a joint `tokenizer.json`. Raises OSError if it is not there, ValueError if it is not such a file."""
+        return cls.from_json(Path(path).read_text(encoding="utf-8"), str(path))
+
+    @classmethod
+    def from_json(cls, text: str, name: str = "this") -> Tokenizer:
+        """The counterpart of `to_json`. name: what the ValueError calls the text if it is no tokenizer."""
         try:
             backend = Backend.from_str(text)
         except Exception as error:  # the library raises bare Exception
-            raise ValueError(f"{path} is not a tokenizer file: {error}") from error
+            raise ValueError(f"{name} is not a tokenizer file: {error}") from error
         backend.encode_special_tokens = True
         return cls(backend)
 
@@ -187,3 +229,22 @@ class Tokenizer:
         """Where the words of generated `text` lie; each begins with the space before it, if there is one."""
         cut = pre_tokenizers.Split(WORD, "isolated").pre_tokenize_str(text.replace(" ", SPACE))
         return [span for _, span in cut]
+
+
+def load_tokenizers(path: str | Path) -> tuple[Tokenizer, Tokenizer]:
+    """The tokenizers of source and target in a `tokenizer.json`; a joint one is both. Errors as of `Tokenizer.load`."""
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        both = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a tokenizer file: {error}") from error
+    if not (isinstance(both, dict) and both.keys() == {"source", "target"}):
+        joint = Tokenizer.from_json(text, str(path))
+        return joint, joint
+    source, target = (Tokenizer.from_json(json.dumps(both[side]), f"{path}, {side},") for side in ("source", "target"))
+    return source, target
+
+
+def save_tokenizers(source: Tokenizer, target: Tokenizer) -> str:
+    """What `load_tokenizers` reads, for two that are not the same."""
+    return json.dumps({side: json.loads(one.to_json()) for side, one in (("source", source), ("target", target))})

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure
 
+PADDING = "padding"
+"""What the column is called for weight that fell behind the end of the sentence."""
 DIGITS = 6
 """Decimals of weights and log-probabilities in JSON: rows still sum to 1 within 1e-4."""
 
@@ -20,6 +22,7 @@ OWN_FIELDS = (
     "target_pieces",
     "attention",
     "attention_pieces",
+    "padding_weight",
     "log_prob",
     "token_log_probs",
     "candidates",
@@ -37,6 +40,8 @@ class Translation:
     unknown_words: indexes of source words with a piece the model has never seen.
     attention: (target words, source words), source pieces summed and target pieces averaged, each row sums to 1;
         attention_pieces: (T, S) as the model computed it. Both None for a model without attention.
+    padding_weight: (target words,) the weight that fell on no source word but on places behind the sentence, of a model
+        that looks there (`classic-attention`): then a row of attention sums to 1 only together with it. Else None.
     token_log_probs: natural log of the probability of each target piece.
     candidates: for each target piece the likeliest pieces and their log-probabilities, best first.
     checkpoint, beam_size, seconds: what made it, and how long that took. hidden_size (H): numbers in one memory vector.
@@ -62,6 +67,7 @@ class Translation:
     seconds: float
     hidden_size: int
     warnings: tuple[str, ...] = ()
+    padding_weight: np.ndarray | None = None
     alternatives: tuple[Translation, ...] = ()
 
     @property
@@ -92,17 +98,31 @@ class Translation:
             "seconds": round(self.seconds, 4),
             "warnings": list(self.warnings),
         }
+        if self.padding_weight is not None:
+            made["padding_weight"] = rounded(self.padding_weight)
         if self.alternatives:
             others = [other.to_dict() for other in self.alternatives]
-            made["alternatives"] = [{name: other[name] for name in OWN_FIELDS} for other in others]
+            made["alternatives"] = [{name: other[name] for name in OWN_FIELDS if name in other} for other in others]
         return made
 
     def to_frame(self) -> pd.DataFrame:
-        """The word weights as a table: a row a target word, a column a source word. Empty columns without attention."""
+        """The word weights as a table: a row a target word, a column a source word. Empty columns without attention.
+
+        A last column "padding" for a model that puts weight there, so that every row sums to 1.
+        """
         import pandas as pd
 
-        columns = list(self.source_words) if self.attention is not None else []
-        return pd.DataFrame(self.attention, index=list(self.target_words), columns=columns)
+        columns, weights = self.columns()
+        return pd.DataFrame(weights, index=list(self.target_words), columns=list(columns))
+
+    def columns(self) -> tuple[tuple[str, ...], np.ndarray | None]:
+        """What the weights of a target word are spread over, source words and, if any falls there, padding; and those
+        weights (target words, columns), each row summing to 1. Nothing and None without attention."""
+        if self.attention is None:
+            return (), None
+        if self.padding_weight is None:
+            return self.source_words, self.attention
+        return (*self.source_words, PADDING), np.column_stack([self.attention, self.padding_weight])
 
     def figure(self, **options: Any) -> Figure:
         """The heatmap as a Plotly figure; options as in `seq2seq.figures.heatmap`."""

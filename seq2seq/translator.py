@@ -16,7 +16,7 @@ from seq2seq.data import pad_ids
 from seq2seq.decoder import DecoderState
 from seq2seq.model import TOKENIZER_FILE, CheckpointError, Seq2Seq, checkpoint_file
 from seq2seq.search import LENGTH_PENALTY, Hypothesis, beam, forced, greedy, greedy_steps, grow
-from seq2seq.tokenizer import SPACE, Pieces, Tokenizer
+from seq2seq.tokenizer import SPACE, Pieces, Tokenizer, load_tokenizers
 from seq2seq.translation import Translation
 
 MAX_CHARACTERS = 1000
@@ -88,8 +88,12 @@ def choose_device(device: str = "auto") -> torch.device:
 class Translator:
     """A model with its tokenizer, on one device, always in float32 and evaluation mode."""
 
-    def __init__(self, model: Seq2Seq, tokenizer: Tokenizer, name: str = "") -> None:
+    def __init__(
+        self, model: Seq2Seq, tokenizer: Tokenizer, name: str = "", target_tokenizer: Tokenizer | None = None
+    ) -> None:
+        """tokenizer: of the source, and of the target too unless that has its own, `target_tokenizer`."""
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
+        self.target_tokenizer = target_tokenizer or tokenizer
 
     @classmethod
     def from_checkpoint(cls, checkpoint: str | Path, device: str = "auto") -> Translator:
@@ -98,14 +102,14 @@ class Translator:
         model = Seq2Seq.from_pretrained(str(checkpoint)).to(where)
         path = checkpoint_file(checkpoint, TOKENIZER_FILE)
         try:
-            tokenizer = Tokenizer.load(path)
+            source, target = load_tokenizers(path)
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{path} cannot be used: {error}") from error
-        if len(tokenizer) != model.config.vocab_size:
-            raise CheckpointError(
-                f"{path} has {len(tokenizer)} pieces, but the model beside it {model.config.vocab_size}"
-            )
-        return cls(model, tokenizer, Path(checkpoint).resolve().name if Path(checkpoint).is_dir() else str(checkpoint))
+        for tokenizer, size in ((source, model.config.source_vocabulary), (target, model.config.vocab_size)):
+            if len(tokenizer) != size:
+                raise CheckpointError(f"{path} has {len(tokenizer)} pieces, but the model beside it {size}")
+        name = Path(checkpoint).resolve().name if Path(checkpoint).is_dir() else str(checkpoint)
+        return cls(model, source, name, target)
 
     @property
     def device(self) -> torch.device:
@@ -137,11 +141,12 @@ class Translator:
             if n_best > 1:
                 raise SearchError("A given target has no alternatives; set n_best to 1, or leave the target out.")
         began = time.perf_counter()
-        sources = self.tokenizer.encode_batch(cleaned)
+        sources = self.read(cleaned)
         if target is None:
             found = self.search(sources, beam_size, n_best, length_penalty, top_k=CANDIDATES)
         else:
-            found = [[hypothesis] for hypothesis in self.force(sources, self.tokenizer.encode(target).ids, CANDIDATES)]
+            ids = self.target_tokenizer.encode(target).ids
+            found = [[hypothesis] for hypothesis in self.force(sources, ids, CANDIDATES)]
         seconds = (time.perf_counter() - began) / max(1, len(texts))
         made = []
         for t, source, best in zip(cleaned, sources, found):
@@ -153,12 +158,12 @@ class Translator:
         """The greedy translation as it grows, a target word more each time; the last one is what `translate` gives."""
         cleaned = clean(text)
         began = time.perf_counter()
-        source = self.tokenizer.encode(cleaned)
+        [source] = self.read([cleaned])
         state, lengths = self._encode([source])
         limit = self._limit(source)
         words = 1
         for [hypothesis] in grow(greedy_steps(self.model.decoder, state, limit, CANDIDATES), lengths, [limit]):
-            begun = len(self.tokenizer.decode(hypothesis.ids).words)
+            begun = len(self.target_tokenizer.decode(hypothesis.ids).words)
             # A word is complete when the next one has begun.
             if begun > words and not hypothesis.finished and len(hypothesis.ids) < limit:
                 complete = hypothesis.first(len(hypothesis.ids) - 1)
@@ -169,8 +174,13 @@ class Translator:
     def texts(self, texts: Sequence[str], *, beam_size: int = 1, length_penalty: float = LENGTH_PENALTY) -> list[str]:
         """Only the translated texts, for scoring many."""
         check_search(beam_size, 1, length_penalty)
-        sources = self.tokenizer.encode_batch([clean(t) for t in texts])
-        return [self.tokenizer.text(best[0].ids) for best in self.search(sources, beam_size, 1, length_penalty)]
+        sources = self.read([clean(t) for t in texts])
+        return [self.target_tokenizer.text(best[0].ids) for best in self.search(sources, beam_size, 1, length_penalty)]
+
+    def read(self, texts: Sequence[str]) -> list[Pieces]:
+        """Cleaned texts as the pieces that the model is given of them: all, or what its memory has room for."""
+        pieces = self.tokenizer.encode_batch(texts)
+        return [one.first(self.model.config.max_length) for one in pieces] if self.model.config.classic else pieces
 
     def search(
         self,
@@ -203,7 +213,7 @@ class Translator:
     def force(self, sources: Sequence[Pieces], target: Sequence[int], top_k: int = 1) -> list[Hypothesis]:
         """What the model thinks of one target, as ids, after each of `sources`, in order: scores and attention."""
         # All logits of a batch are kept at once, and a long target has many.
-        count = max(1, FORCED_LOGITS // (len(target) * len(self.tokenizer)))
+        count = max(1, FORCED_LOGITS // (len(target) * len(self.target_tokenizer)))
         found = []
         for start in range(0, len(sources), count):
             batch = sources[start : start + count]
@@ -232,8 +242,13 @@ class Translator:
         beam_size: int = 1,
         partial: bool = False,
     ) -> Translation:
-        target = self.tokenizer.decode(hypothesis.ids)
+        target = self.target_tokenizer.decode(hypothesis.ids)
         warnings = []
+        if source.cut:
+            words = "word was" if source.cut == 1 else f"{source.cut} words were"
+            warnings.append(
+                f"This model reads at most {self.model.config.max_length} pieces: the last {words} cut off unread."
+            )
         at = [i for i, id in enumerate(source.ids) if id == self.tokenizer.unknown_id]
         if at:
             unknown = list(dict.fromkeys(source.pieces[i] for i in at))
@@ -241,10 +256,11 @@ class Translator:
         if not partial and not hypothesis.finished:
             warnings.append(f"Stopped at the length limit of {len(hypothesis.ids)} pieces.")
         pieces = hypothesis.weights
-        names = self.tokenizer.piece
+        words = None if pieces is None else to_words(pieces, source.word_of, target.word_of)
+        names = self.target_tokenizer.piece
         return Translation(
             text=text,
-            translation=self.tokenizer.text(hypothesis.ids),
+            translation=self.target_tokenizer.text(hypothesis.ids),
             source_words=source.words,
             target_words=target.words,
             source_pieces=source.pieces,
@@ -252,8 +268,12 @@ class Translator:
             source_word_of=source.word_of,
             target_word_of=target.word_of,
             unknown_words=tuple(dict.fromkeys(source.word_of[i] for i in at)),
-            attention=None if pieces is None else to_words(pieces, source.word_of, target.word_of),
+            attention=words,
             attention_pieces=pieces,
+            # Only a classic decoder puts weight where no word stands.
+            padding_weight=(1 - words.sum(axis=1)).clip(0, 1)
+            if words is not None and self.model.config.classic
+            else None,
             token_log_probs=tuple(hypothesis.log_probs),
             candidates=tuple(tuple((names(id), lp) for id, lp in step) for step in hypothesis.candidates),
             checkpoint=self.name,

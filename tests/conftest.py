@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from seq2seq.config import EOS, ModelConfig
-from seq2seq.decoder import DECODERS
-from seq2seq.model import Seq2Seq
+from seq2seq.model import Seq2Seq, kinds
 from seq2seq.tokenizer import Tokenizer
 from seq2seq.translator import Translator
 
@@ -46,7 +45,7 @@ def tokenizer() -> Tokenizer:
 
 
 def tiny_config(kind: str, vocab_size: int, **settings) -> ModelConfig:
-    sizes = {"embedding_size": 6, "hidden_size": 8, "attention_size": 5} | settings
+    sizes = {"embedding_size": 8 if kind.startswith("classic") else 6, "hidden_size": 8, "attention_size": 5} | settings
     return ModelConfig(kind=kind, vocab_size=vocab_size, **sizes)
 
 
@@ -57,11 +56,12 @@ def tiny_model(kind: str, vocab_size: int, seed: int = 0, sharp: float = 2.5, **
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn_like(parameter) * sharp / parameter.size(-1) ** 0.5)
-        model.decoder.bias[EOS] = 1.0  # some translations should end before their limit
+        bias = model.decoder.out.bias if model.config.classic else model.decoder.bias
+        bias[EOS] = 1.0  # some translations should end before their limit
     return model
 
 
-@pytest.fixture(params=sorted(DECODERS))
+@pytest.fixture(params=kinds())
 def kind(request: pytest.FixtureRequest) -> str:
     """Every decoder there is, so that a new one is tested by itself."""
     return request.param

@@ -7,11 +7,11 @@ import re
 import pytest
 import yaml
 
-from seq2seq.card import DECODERS as DESCRIPTIONS
 from seq2seq.card import model_card
 from seq2seq.config import ModelConfig
-from seq2seq.decoder import DECODERS
+from seq2seq.model import decoder_class, kinds
 from seq2seq.results import data_name, read_metrics, write_metrics
+from tests.conftest import tiny_config
 
 TRAINING = {
     "command": "python -m seq2seq train --data data/multi30k.train.tsv.gz data/tatoeba.train.tsv.gz --out here",
@@ -68,9 +68,9 @@ def test_no_number_without_a_measurement():
     assert set(re.findall(r"\d+", body)) <= {"11", "22", "44", "55", "2"} | years | widths
 
 
-@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize("kind", kinds())
 def test_every_kind_is_described(kind):
-    assert DESCRIPTIONS[kind] in model_card("x", ModelConfig(kind=kind), {})
+    assert decoder_class(kind).describe(kind) in model_card("x", tiny_config(kind, 9), {})
 
 
 def test_data_names():

@@ -19,7 +19,7 @@ import pytest
 from seq2seq import cli, comparison
 from seq2seq.config import ModelConfig, TrainConfig
 from seq2seq.console import project_path
-from seq2seq.decoder import DECODERS
+from seq2seq.model import kinds
 from seq2seq.options import HELP, expand_lists
 from seq2seq.translation import OWN_FIELDS
 from seq2seq.translator import Translator
@@ -42,7 +42,7 @@ TINY = "--vocab-size 120 --embedding-size 8 --hidden-size 8 --attention-size 4 -
 def checkpoints(tokenizer, tmp_path_factory) -> Path:
     """A folder with an untrained checkpoint of each kind."""
     folder = tmp_path_factory.mktemp("checkpoints")
-    for kind in DECODERS:
+    for kind in kinds():
         tiny_model(kind, len(tokenizer)).save_pretrained(folder / kind)
         (folder / kind / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8")
     return folder
@@ -157,7 +157,7 @@ def test_a_reader_that_goes_away_is_no_error(checkpoints):
 # -- translate -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", DECODERS)
+@pytest.mark.parametrize("kind", kinds())
 def test_json_has_the_promised_fields(call, checkpoints, kind):
     code, out, err = call("translate", "--json", "--checkpoint", checkpoints / kind, ENGLISH[0], ENGLISH[1])
     assert code == 0 and all(line.startswith("warning: ") for line in err.splitlines())
@@ -331,7 +331,7 @@ def test_every_setting_is_a_flag_with_the_same_default():
         else:
             assert default == (list(field.default) if isinstance(field.default, tuple) else field.default)
     assert set(HELP) == {field.name for field in (*fields(ModelConfig), *fields(TrainConfig))}
-    assert all(kind in HELP["kind"] for kind in DECODERS)
+    assert all(kind in HELP["kind"] for kind in kinds())
 
 
 def test_a_list_flag_takes_values_in_a_row():

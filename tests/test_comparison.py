@@ -10,7 +10,7 @@ from sacrebleu import sentence_bleu, sentence_chrf
 
 from seq2seq import comparison
 from seq2seq.comparison import compare, different_words, log_prob_per_word, parted_at, reference_warnings
-from seq2seq.decoder import DECODERS
+from seq2seq.model import kinds
 from seq2seq.translator import MAX_CHARACTERS, SearchError, TextError, Translator
 from tests.conftest import ENGLISH, FRENCH, UNSEEN, tiny_model
 
@@ -103,7 +103,7 @@ def test_json_is_that_of_the_interface(sides):
 
 
 def test_every_pair_of_kinds_can_be_compared(tokenizer):
-    translators = [Translator(tiny_model(kind, len(tokenizer)), tokenizer, kind) for kind in DECODERS]
+    translators = [Translator(tiny_model(kind, len(tokenizer)), tokenizer, kind) for kind in kinds()]
     for left in translators:
         for right in translators:
             assert compare(left, right, "A dog.").to_dict()["left"]["checkpoint"] == left.name

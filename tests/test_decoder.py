@@ -9,8 +9,9 @@ import torch
 from seq2seq.attention import ATTENTIONS
 from seq2seq.config import BOS, EOS
 from seq2seq.data import pad_ids
-from seq2seq.decoder import DECODERS, DecoderState
+from seq2seq.decoder import DecoderState
 from seq2seq.encoder import Encoded
+from seq2seq.model import decoder_class
 from tests.conftest import tiny_model
 from tests.test_encoder import gru
 
@@ -156,5 +157,5 @@ def test_every_source_piece_reaches_the_logits(model):
 
 
 def test_kinds_are_classes_of_decoders(kind, model):
-    assert type(model.decoder) is DECODERS[kind]
+    assert type(model.decoder) is decoder_class(kind)
     assert (step(model, [BOS] * 3, begin(model)[0]).weights is None) == (kind == "plain" or kind.endswith("-plain"))

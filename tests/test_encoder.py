@@ -18,7 +18,7 @@ SOURCES = [[4, 5, 6, EOS], [7, EOS], [8, 9, 4, 4, 5, EOS]]
 def encoder() -> Encoder:
     torch.manual_seed(1)
     config = tiny_config("plain", 12)
-    return Encoder(config, Embedding(config)).eval()
+    return Encoder(config, Embedding(config, 12)).eval()
 
 
 def encode(encoder: Encoder, sources: list[list[int]]):
@@ -76,7 +76,7 @@ def test_extra_columns_of_padding_change_nothing(encoder):
 
 def test_word_dropout_takes_whole_words_and_keeps_the_mean():
     torch.manual_seed(2)
-    embedding = Embedding(tiny_config("plain", 12, dropout=0.0, word_dropout=0.25)).train()
+    embedding = Embedding(tiny_config("plain", 12, dropout=0.0, word_dropout=0.25), 12).train()
     ids = torch.full((4000,), 5)
     with torch.no_grad():
         dropped = embedding(ids)
@@ -89,11 +89,11 @@ def test_word_dropout_takes_whole_words_and_keeps_the_mean():
 
 def test_nothing_is_dropped_outside_training():
     config = tiny_config("plain", 12, dropout=0.9, word_dropout=0.9)
-    encoder = Encoder(config, Embedding(config)).eval()
+    encoder = Encoder(config, Embedding(config, 12)).eval()
     first, second = encode(encoder, SOURCES), encode(encoder, SOURCES)
     assert torch.equal(first.memory, second.memory) and torch.equal(first.summary, second.summary)
 
 
 def test_padding_has_no_vector():
-    embedding = Embedding(tiny_config("plain", 12))
+    embedding = Embedding(tiny_config("plain", 12), 12)
     assert not embedding(torch.tensor([PAD])).any()

@@ -15,6 +15,7 @@ LAYERS = (
     {"config", "tokenizer", "data"},
     {"encoder", "attention"},
     {"decoder"},
+    {"classic"},
     {"model"},
     {"search"},
     {"translation"},

@@ -51,6 +51,7 @@ def view(
     return {
         "rows": list(shown.rows),
         "columns": list(shown.columns),
+        "padding": shown.padding,  # whether the last column is no word
         "unknown": sorted(unknown),
         "figure": heatmap_spec(translation, pieces=pieces, show_eos=show_eos) if drawn else None,
         "grid": drawn,  # whether the figure's cells are rows x columns, so that chips can be shaded by them
@@ -62,7 +63,7 @@ def view(
 
 
 def strip_view(translation: Translation, vector: np.ndarray) -> dict[str, Any]:
-    """What a model without attention saw: `vector` (H,), the same at every step."""
+    """What a model without attention was given: `vector` (H,)."""
     return view(translation) | {
         "figure": strip(vector),
         "caption": f"The {len(vector)} numbers, each between −1 and 1.",
@@ -75,6 +76,8 @@ def occlusion_view(translation: Translation, lost: np.ndarray) -> dict[str, Any]
     shown = Grid(rows, translation.source_words, lost[: len(rows)])
     return view(translation) | {
         "figure": occlusion_map(shown),
+        "columns": list(shown.columns),
+        "padding": False,
         "grid": True,
         "note": "",
         "caption": "Each English word was hidden in turn; the stronger the cell, the less likely the French word became "

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from seq2seq.data import DataError
-from seq2seq.model import CONFIG_FILE, CheckpointError
+from seq2seq.model import CONFIG_FILE, CheckpointError, decoder_class
 from seq2seq.results import METRICS_FILE
 from seq2seq.translator import SearchError, TextError, Translator, choose_device
 
@@ -18,10 +18,6 @@ CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 DEFAULT = "en-fr-additive"
 REFUSALS = (TextError, SearchError, CheckpointError, DataError)
 """Errors whose message is for the visitor."""
-LABELS = {
-    "additive": "With attention (additive)",
-    "plain": "Without attention (plain)",
-}
 
 
 @cache
@@ -44,7 +40,7 @@ def translator(name: str) -> Translator:
 def choices() -> list[tuple[str, str]]:
     """(what the page says, checkpoint name) of each model."""
     kinds = [translator(name).model.config.kind for name in names()]
-    labels = [LABELS.get(kind, kind) for kind in kinds]
+    labels = [f"{'With' if decoder_class(kind).looks_back else 'Without'} attention ({kind})" for kind in kinds]
     # Two checkpoints of one kind are told apart by their names.
     return [(label if labels.count(label) == 1 else f"{label}: {name}", name) for label, name in zip(labels, names())]
 

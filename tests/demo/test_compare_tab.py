@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -17,6 +18,7 @@ from seq2seq.translator import Translator
 
 TEXT = "Two small dogs are running on a beach."
 PAIR = ("en-fr-plain", "en-fr-additive")
+PAGE, OTHER_PAGE = SimpleNamespace(session_hash="one"), SimpleNamespace(session_hash="two")
 
 
 def test_both_sides_get_equal_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +116,7 @@ def test_the_long_view_draws_what_metrics_say() -> None:
 def test_own_file_end_to_end(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text('"A dog, I think.",Un chien.\nA cat sleeps.,Un chat dort.\n', encoding="utf-8")
-    for shown in own_test_panel.run(str(path), *PAIR, 1):
+    for shown in own_test_panel.run(str(path), *PAIR, 1, PAGE):
         status, chart, rows, download, table = shown
         if status.startswith("<table"):
             # While the item is being sent, the file is there.
@@ -124,9 +126,24 @@ def test_own_file_end_to_end(tmp_path: Path) -> None:
     assert not Path(download["value"]).exists(), "nothing is left behind"
 
 
+def test_a_cancel_stops_the_run_of_its_own_page(tmp_path: Path) -> None:
+    path = tmp_path / "own.tsv"
+    path.write_text("A dog.\tUn chien.\n" * 100, encoding="utf-8")
+    mine, other = (own_test_panel.run(str(path), *PAIR, 1, page) for page in (PAGE, OTHER_PAGE))
+    for one in (mine, other):
+        next(one), next(one)
+    own_test_panel.cancel(PAGE)
+    said = [shown[0] for shown in mine]
+    assert said == ["Cancelled: 64 of 100 sentences were done."], "the last word, and nothing after it"
+    assert [shown[0] for shown in other][-1].startswith("<table")
+    own_test_panel.cancel(PAGE)  # nothing runs any more
+    assert not own_test_panel.RUNNING
+    assert [shown[0] for shown in own_test_panel.run(str(path), *PAIR, 1, PAGE)][-1].startswith("<table")
+
+
 def test_own_file_mistakes(tmp_path: Path) -> None:
     def note(path: Path | None) -> str:
-        ((_, chart, *_),) = own_test_panel.run(path and str(path), *PAIR, 1)
+        ((_, chart, *_),) = own_test_panel.run(path and str(path), *PAIR, 1, PAGE)
         assert chart["figure"] is None
         return chart["note"]
 
