@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seq2seq.config import ModelConfig, TrainConfig
-    from seq2seq.model import CheckpointError, Seq2Seq
+    from seq2seq.model import CheckpointError, Seq2Seq, kinds
     from seq2seq.tokenizer import Tokenizer
     from seq2seq.translation import Translation
     from seq2seq.translator import SearchError, TextError, Translator
@@ -26,6 +26,7 @@ __all__ = [
     "TrainConfig",
     "Translation",
     "Translator",
+    "kinds",
 ]
 _HOME = {
     "CheckpointError": "model",
@@ -37,6 +38,7 @@ _HOME = {
     "TrainConfig": "config",
     "Translation": "translation",
     "Translator": "translator",
+    "kinds": "model",
 }
 
 

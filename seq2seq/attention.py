@@ -78,9 +78,13 @@ class AdditiveAttention(Attention):
 
 
 class MultiplicativeAttention(Attention):
-    """score = sᵀ W h  (Luong et al. 2015, section 3.1, "general"); W h is the key, so A = H"""
+    """score = sᵀ W h / H  (Luong et al. 2015, section 3.1, "general"); W h is the key, so A = H
 
-    formula = "old hiddenᵀ W memory"
+    Divided by H, which a W could hold as well: without it one update moves all scores by dozens, softmax is one-hot from then
+    on and nothing more is learned (we tried). Why H and not its root: s and W h come to be aligned (Yang et al. 2022).
+    """
+
+    formula = "old hiddenᵀ W memory / H"
     paper = "Luong et al. 2015"
 
     def __init__(self, config: ModelConfig) -> None:
@@ -88,7 +92,7 @@ class MultiplicativeAttention(Attention):
         self.key = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
 
     def project(self, memory: Tensor) -> Tensor:
-        return self.key(memory)
+        return self.key(memory) / memory.size(-1)
 
     def score(self, embedded: Tensor, hidden: Tensor, keys: Tensor) -> Tensor:
         return torch.bmm(keys, hidden.unsqueeze(2)).squeeze(2)

@@ -43,6 +43,7 @@ def flops_per_token(config: ModelConfig, source_length: int = PIECES, target_len
     return 3 * forward / target_length
 
 
+@torch.inference_mode()
 def operations(work: Callable[[], Any]) -> int:
     """What torch counts of the matrix products in one call."""
     with FlopCounterMode(display=False) as counter:
@@ -174,12 +175,17 @@ def decoding_speed(device: torch.device, config: ModelConfig, seconds: float) ->
         for step in greedy_steps(model.decoder, state, PIECES, 1):
             step.ids.tolist()  # a search must look at what it wrote
 
-    state, prev = encode(), torch.full((1,), EOS, device=device)
+    state = encode()
     steps = statistics.median(timings(lambda: decode(state), device, seconds / 3))
     sentence = statistics.median(timings(lambda: decode(encode()), device, seconds / 3))
-    # Every weight of a product is read once: two operations, four bytes.
-    step_bytes = 2 * operations(lambda: model.decoder.step(prev, state))
-    encoder_bytes = 2 * operations(encode) // PIECES
+    # Every weight of a product is read once: two operations, four bytes. Counted on the CPU, for one piece; of what cuDNN
+    # does torch counts nothing.
+    copy, prev = Seq2Seq(config).eval(), torch.full((1,), EOS)
+    begun = []
+    encoder_bytes = 2 * operations(
+        lambda: begun.append(copy.decoder.init_state(copy.encoder(prev.unsqueeze(0), torch.tensor([1]))))
+    )
+    step_bytes = 2 * operations(lambda: copy.decoder.step(prev, begun[0]))
     rate = bandwidth(device, step_bytes, seconds / 3) * 1e9
     return {
         "step_seconds": round(steps / PIECES, 6),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from seq2seq.attention import ATTENTIONS
 from seq2seq.config import ModelConfig
 from seq2seq.model import decoder_class
 
@@ -21,22 +20,27 @@ SOURCES = {
     "hansards": "Word alignments of Hansards sentences, from the HLT-NAACL 2003 shared task; only for scoring.",
 }
 """What is to be said of a data file, by the beginning of its name."""
+RECORDS = ("training", "import")
+"""Metrics that tell how the weights came about; the others are scores."""
 
 
 def model_card(name: str, config: ModelConfig, metrics: dict[str, Any]) -> str:
     """The card of checkpoint `name` as Markdown with the Hub's YAML front matter; no number that is not in `metrics`
     or `config`."""
-    sets = {key: value for key, value in metrics.items() if key != "training"}
+    sets = {key: value for key, value in metrics.items() if key not in RECORDS}
+    imported = "import" in metrics
     parts = [
         _front_matter(config, metrics),
-        f"# {name}\n\nAn English to French translator of Attention Lens: "
+        f"# {name}\n\n{'A' if imported else 'An English to French'} translator of Attention Lens: "
         f"{'the EncoderRNN of the PyTorch tutorial' if config.classic else 'a bidirectional GRU encoder'} and "
         f"{decoder_class(config.kind).describe(config.kind)}. It is small enough to show at "
         f"work, word by word, on a laptop.\n\n```python\nfrom seq2seq import Translator\n\n"
-        f'print(Translator.from_checkpoint("checkpoints/{name}").translate("A man rides a bike.").translation)\n```',
-        _sizes(config, metrics.get("training", {})),
+        f'print(Translator.from_checkpoint("checkpoints/{name}").translate('
+        f'"{"a sentence of yours" if imported else "A man rides a bike."}").translation)\n```',
+        _sizes(config, metrics),
         _data(metrics),
         _training(metrics.get("training", {})),
+        _import(metrics.get("import", {})),
         _scores(name, sets),
         _limits(config, metrics),
     ]
@@ -44,9 +48,11 @@ def model_card(name: str, config: ModelConfig, metrics: dict[str, Any]) -> str:
 
 
 def _names(metrics: dict[str, Any]) -> list[str]:
-    """Every data file that the metrics name."""
+    """Every data file that the metrics name. Of imported weights none is known: they were only scored on those."""
+    if "import" in metrics:
+        return []
     training = metrics.get("training", {})
-    return [*training.get("data", []), *training.get("valid", []), *(key for key in metrics if key != "training")]
+    return [*training.get("data", []), *training.get("valid", []), *(key for key in metrics if key not in RECORDS)]
 
 
 def _known_sources(metrics: dict[str, Any]) -> list[str]:
@@ -55,7 +61,7 @@ def _known_sources(metrics: dict[str, Any]) -> list[str]:
 
 def _front_matter(config: ModelConfig, metrics: dict[str, Any]) -> str:
     sources = [source for source in _known_sources(metrics) if source != "hansards"]
-    lines = ["language:", "- en", "- fr"]
+    lines = [] if "import" in metrics else ["language:", "- en", "- fr"]
     if "multi30k" in sources:
         lines += ["license: other", "license_name: non-commercial-research-and-education"]
     lines += ["library_name: seq2seq", "pipeline_tag: translation", "tags:"]
@@ -65,17 +71,24 @@ def _front_matter(config: ModelConfig, metrics: dict[str, Any]) -> str:
     return "---\n" + "\n".join(lines) + "\n---"
 
 
-def _sizes(config: ModelConfig, training: dict[str, Any]) -> str:
-    rows = [("kind", f"`{config.kind}`"), ("vocabulary (joint BPE)", config.vocab_size)]
+def _sizes(config: ModelConfig, metrics: dict[str, Any]) -> str:
+    rows: list[tuple[str, Any]] = [("kind", f"`{config.kind}`")]
+    if "import" in metrics:
+        rows.append(("vocabulary of the source (whole words)", config.source_vocabulary))
+        rows.append(("vocabulary of the target (whole words)", config.vocab_size))
+    else:
+        rows.append(("vocabulary (joint BPE)", config.vocab_size))
     rows += [("embedding", config.embedding_size), ("hidden", config.hidden_size)]
-    if config.kind in ATTENTIONS:
+    if config.kind == "additive":
         rows.append(("attention", config.attention_size))
     if config.classic:
         rows.append(("places in the memory (longer sources are cut)", config.max_length))
-    if "parameters" in training:
-        rows.append(("parameters", f"{training['parameters']:,}"))
+    for record in RECORDS:
+        if "parameters" in metrics.get(record, {}):
+            rows.append(("parameters", f"{metrics[record]['parameters']:,}"))
     table = "\n".join(f"| {what} | {value} |" for what, value in rows)
-    return f"## Sizes\n\n| | |\n|---|---|\n{table}\n\nWeights are stored in float16 and computed in float32."
+    stored = "stored and computed" if "import" in metrics else "stored in float16 and computed"
+    return f"## Sizes\n\n| | |\n|---|---|\n{table}\n\nWeights are {stored} in float32."
 
 
 def _data(metrics: dict[str, Any]) -> str:
@@ -93,6 +106,17 @@ def _training(training: dict[str, Any]) -> str:
         f"{training['steps']:,} updates on {training['tokens']:,} target pieces in {training['seconds']:,} seconds, "
         f"validation included ({training['device']}, torch {training['torch']}), seed {training['seed']}. The weights "
         f"are those of step {training['best_step']:,}, with the best validation BLEU: {training['best_valid_bleu']}."
+    )
+
+
+def _import(record: dict[str, Any]) -> str:
+    if not record:
+        return ""
+    return (
+        f"## Import\n\n```bash\n{record['command']}\n```\n\n"
+        f"The weights were trained elsewhere, with the modules of the PyTorch tutorial, and come from `{record['encoder']}` "
+        f"and `{record['decoder']}`. On what data, in which languages and under which terms is not known here. The source "
+        "is split on spaces and each word looked up as it is spelled, so write it as the training data was written."
     )
 
 
@@ -131,7 +155,8 @@ def _limits(config: ModelConfig, metrics: dict[str, Any]) -> str:
         "It translates single sentences like those it was trained on. On other text (news, long or technical "
         "sentences, names, other languages) it makes things up, fluently: do not use it where a wrong "
         "translation does harm.",
-        "It repeats the habits of its data, stereotypes about people in pictures among them.",
+        "It repeats the habits of its data"
+        + ("." if "import" in metrics else ", stereotypes about people in pictures among them."),
     ]
     if not decoder_class(config.kind).looks_back:
         lines.append("It must remember the whole sentence in one vector, and forgets more the longer the sentence is.")

@@ -30,7 +30,9 @@ class ClassicEncoder(nn.Module):
         """src (B, S) ids, src_lengths (B,) -> Encoded, with `max_length` places in the memory of every sentence: zero vectors
         behind its end, and what is longer is cut. The summary is the last state."""
         src, lengths = src[:, : self.max_length], src_lengths.cpu().clamp(max=self.max_length)
-        packed = pack_padded_sequence(self.embedding(src), lengths, batch_first=True, enforce_sorted=False)
+        # A hidden word is the zero vector (`explain.mask_word`), whatever a checkpoint has in the row of `<pad>`.
+        embedded = self.embedding(src).masked_fill((src == PAD).unsqueeze(-1), 0)
+        packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
         outputs, last = self.gru(packed)
         memory, _ = pad_packed_sequence(outputs, batch_first=True, total_length=self.max_length)
         mask = torch.arange(self.max_length) < lengths.unsqueeze(1)
@@ -49,8 +51,9 @@ class ClassicDecoder(Decoder):
         self.gru = nn.GRU(H, H)
         self.out = nn.Linear(H, config.vocab_size)
 
-    def init_state(self, encoded: Encoded) -> DecoderState:
+    def init_state(self, encoded: Encoded, note: Note = unnoted) -> DecoderState:
         """The encoder's last state is the first one here. The memory is kept for those who look at it."""
+        note("hidden", "where the encoder ended", "(1, B, H)", encoded.summary.unsqueeze(0))
         return DecoderState(encoded.summary, encoded.memory, encoded.memory, encoded.mask)
 
     def step(self, prev: Tensor, state: DecoderState, note: Note = unnoted) -> Step:
@@ -66,7 +69,7 @@ class ClassicDecoder(Decoder):
         note("hidden", "GRU(combined, old hidden)", "(1, B, H)", hidden)
         # Log-probabilities are logits too: a softmax over them changes nothing.
         log_probs = torch.log_softmax(self.out(hidden[0]).float(), dim=-1)
-        note("logits", "log_softmax(out hidden)", "(B, V)", log_probs)
+        note("log_probs", "log_softmax(out hidden)", "(B, V)", log_probs)
         return Step(log_probs, state._replace(hidden=hidden[0]), weights)
 
 

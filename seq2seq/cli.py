@@ -263,6 +263,46 @@ def train(
 
 
 @app.command()
+def import_tutorial(
+    ctx: typer.Context,
+    encoder: Annotated[Path, typer.Argument(metavar="ENCODER.pt", help="The state_dict of an EncoderRNN.")],
+    decoder: Annotated[
+        Path, typer.Argument(metavar="DECODER.pt", help="The state_dict of a DecoderRNN or AttnDecoderRNN.")
+    ],
+    source_words: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="One word a line in the order of their ids; the first is start, then end."),
+    ],
+    target_words: Annotated[Path, typer.Option(metavar="FILE", help="The same for the target language.")],
+    max_length: Annotated[
+        int, typer.Option(metavar="N", help="The tutorial's MAX_LENGTH: source words read, the end among them.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the checkpoint; it must be new.")],
+) -> None:
+    """Make a checkpoint out of weights that were trained with the PyTorch tutorial's modules."""
+    from seq2seq import tutorial
+    from seq2seq.results import import_record, write_metrics
+    from seq2seq.tokenizer import SPECIALS
+
+    with bad_input():
+        model = tutorial.import_tutorial(
+            encoder,
+            decoder,
+            source_words,
+            target_words,
+            max_length,
+            out,
+            lambda folder, made: write_metrics(folder, {"import": import_record(made, encoder, decoder, ctx.obj)}),
+        )
+    config = model.config
+    print(
+        f"{out}: {config.kind}, {config.source_vocabulary - len(SPECIALS)} source words, "
+        f"{config.vocab_size - len(SPECIALS)} target words, hidden size {config.hidden_size}, "
+        f"max length {config.max_length}"
+    )
+
+
+@app.command()
 def bench(
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,

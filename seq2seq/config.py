@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 """Ids of the special pieces, the same in every checkpoint."""
+MAX_LENGTH = 1000
+"""Most places in the memory of a classic kind; every sentence has them all, and a text has no more characters."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class ModelConfig:
         for name in ("vocab_size", "embedding_size", "hidden_size", "attention_size", "max_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.max_length > MAX_LENGTH:
+            raise ValueError(f"max_length is {self.max_length}; it must be at most {MAX_LENGTH}: no text is that long")
         if self.source_vocab_size < 0:
             raise ValueError(f"source_vocab_size is {self.source_vocab_size}; it must be over 0, or 0 for a joint one")
         if self.classic and self.embedding_size != self.hidden_size:

@@ -52,8 +52,8 @@ class Decoder(nn.Module):
         """The clause about a decoder of this class and `kind`."""
         return cls.about
 
-    def init_state(self, encoded: Encoded) -> DecoderState:
-        """The state before the first piece."""
+    def init_state(self, encoded: Encoded, note: Note = unnoted) -> DecoderState:
+        """The state before the first piece. `note` is told where "hidden" comes from."""
         raise NotImplementedError
 
     def step(self, prev: Tensor, state: DecoderState, note: Note = unnoted) -> Step:
@@ -90,10 +90,14 @@ class PlainDecoder(Decoder):
         self.dropout = nn.Dropout(config.dropout)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
 
-    def init_state(self, encoded: Encoded) -> DecoderState:
+    def init_state(self, encoded: Encoded, note: Note = unnoted) -> DecoderState:
         """The state before the first piece: hidden = tanh(W summary), one memory vector to look at: the summary."""
         memory = encoded.summary.unsqueeze(1)
-        return DecoderState(torch.tanh(self.bridge(encoded.summary)), memory, memory, encoded.mask[:, :1])
+        return DecoderState(self.begin(encoded, note), memory, memory, encoded.mask[:, :1])
+
+    def begin(self, encoded: Encoded, note: Note) -> Tensor:
+        """The first hidden state (B, H), for all decoders that have a bridge."""
+        return note("hidden", "tanh(W summary)", "(B, H)", torch.tanh(self.bridge(encoded.summary)))
 
     def look(self, embedded: Tensor, state: DecoderState, note: Note) -> tuple[Tensor, Tensor | None]:
         """embedded (B, E) -> context (B, H), weights (B, S) or None"""
@@ -127,10 +131,10 @@ class AttentionDecoder(PlainDecoder):
         super().__init__(config, embedding)
         self.attention = ATTENTIONS[config.kind](config)
 
-    def init_state(self, encoded: Encoded) -> DecoderState:
+    def init_state(self, encoded: Encoded, note: Note = unnoted) -> DecoderState:
         """As the plain one, but all memory stays in sight."""
-        hidden = torch.tanh(self.bridge(encoded.summary))
-        return DecoderState(hidden, encoded.memory, self.attention.project(encoded.memory), encoded.mask)
+        keys = self.attention.project(encoded.memory)
+        return DecoderState(self.begin(encoded, note), encoded.memory, keys, encoded.mask)
 
     def look(self, embedded: Tensor, state: DecoderState, note: Note) -> tuple[Tensor, Tensor]:
         return self.attention(embedded, state.hidden, state.memory, state.keys, state.mask, note)

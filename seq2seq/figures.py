@@ -72,7 +72,7 @@ def grid(translation: Translation, *, pieces: bool = False, show_eos: bool = Tru
     padding = translation.padding_weight is not None
     if padding:
         # Shown as what it is: renormalised, a row would look surer than the model was.
-        columns, weights = (*columns, PADDING), np.column_stack([weights, 1 - weights.sum(axis=1)])
+        columns, weights = (*columns, PADDING), np.column_stack([weights, (1 - weights.sum(axis=1)).clip(0, 1)])
     return Grid(tuple(rows), tuple(columns), weights, padding)
 
 
@@ -208,6 +208,7 @@ def caption(translation: Translation, *, show_eos: bool = False) -> str:
     if not shown.rows:
         return "The model wrote nothing: its first step was to stop."
     beyond = float(shown.weights[:, -1].mean()) if shown.padding else 0.0
+    beyond = beyond if beyond >= 0.005 else 0.0  # "0 %" is not worth saying
     if shown.padding:
         shown = Grid(shown.rows, shown.columns[:-1], shown.weights[:, :-1])
     words = [i for i, word in enumerate(shown.columns) if word != EOS]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from huggingface_hub import ModelHubMixin, hf_hub_download
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from seq2seq.attention import ATTENTIONS
@@ -95,7 +95,7 @@ class Seq2Seq(nn.Module, ModelHubMixin):
         # named_parameters() gives a shared tensor once; safetensors refuses it twice.
         weights = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in self.named_parameters()}
         beside = directory / (WEIGHTS_FILE + ".tmp")
-        save_file(weights, beside)
+        beside.write_bytes(save(weights))  # save_file would make a file that only its owner may read
         os.replace(beside, directory / WEIGHTS_FILE)
 
     @classmethod

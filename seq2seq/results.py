@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seq2seq.card import model_card
+from seq2seq.card import RECORDS, model_card
 from seq2seq.config import ModelConfig
 from seq2seq.console import PROGRAM, note
-from seq2seq.model import CONFIG_FILE, write_beside
+from seq2seq.model import CONFIG_FILE, Seq2Seq, write_beside
 
 if TYPE_CHECKING:
     from seq2seq.data import Pair
@@ -23,6 +23,7 @@ METRICS_FILE, CARD_FILE = "metrics.json", "README.md"
 def data_name(path: str | Path, beam_size: int = 1) -> str:
     """data/multi30k.val.tsv.gz -> multi30k.val; a beam is named, so that it does not replace the greedy score."""
     name = Path(path).name.removesuffix(".gz").removesuffix(".tsv").removesuffix(".csv")
+    name += ".data" * (name in RECORDS)
     return name if beam_size == 1 else f"{name}.beam{beam_size}"
 
 
@@ -96,6 +97,12 @@ def training_record(run: Run, command: str) -> dict[str, Any]:
         "devices": run.accelerator.num_processes,
         "torch": torch.__version__,
     }
+
+
+def import_record(model: Seq2Seq, encoder: Path, decoder: Path, command: str) -> dict[str, Any]:
+    """Where weights of the tutorial's modules came from: all that is known of them."""
+    parameters = model.parameter_count()
+    return {"command": command, "encoder": encoder.name, "decoder": decoder.name, "parameters": parameters}
 
 
 def after_training(run: Run, tests: dict[str, list[Pair]], command: str) -> None:

@@ -77,6 +77,8 @@ class Tokenizer:
                     f"not a tokenizer of this project: {name} has id {backend.token_to_id(name)}, not {index}"
                 )
         self.backend = backend
+        # Where every piece is a whole word, so is the unknown one.
+        self.unknown_text = (SPACE if isinstance(backend.model, models.WordLevel) else "") + UNKNOWN_TEXT
 
     @classmethod
     def train(cls, texts: Iterable[str], vocab_size: int, min_frequency: int = 2, alphabet: int = 200) -> Tokenizer:
@@ -121,6 +123,9 @@ class Tokenizer:
                 raise ValueError(f"the word {word!r} stands there twice")
             vocabulary[SPACE + word] = len(vocabulary)
         backend = Backend(models.WordLevel(vocabulary, unk_token=SPECIALS[UNK]))
+        backend.normalizer = normalizers.Sequence(
+            [normalizers.Replace(Regex(r"[\s\p{Cc}\p{Zs}" + SPACE + r"]+"), " "), normalizers.Strip()]
+        )
         backend.pre_tokenizer = pre_tokenizers.Metaspace(SPACE, prepend_scheme="always")
         backend.decoder = decoders.Metaspace(SPACE)
         backend.encode_special_tokens = True
@@ -178,7 +183,7 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> Pieces:
         """The words that generated `ids` make. `<bos>` and `<pad>` must not be among them; `<eos>` may stand last."""
-        tokens = [UNKNOWN_TEXT if id == UNK else self.backend.id_to_token(id) for id in ids if id != EOS]
+        tokens = [self.piece(id) for id in ids if id != EOS]
         starts, text = [], ""
         for token in tokens:
             starts.append(len(text))
@@ -207,7 +212,7 @@ class Tokenizer:
 
     def ids(self, pieces: Sequence[str]) -> tuple[int, ...]:
         """The ids of which `decode` made these pieces. Raises ValueError for a piece that is not of this tokenizer."""
-        found = [UNK if piece == UNKNOWN_TEXT else self.backend.token_to_id(piece) for piece in pieces]
+        found = [UNK if piece == self.unknown_text else self.backend.token_to_id(piece) for piece in pieces]
         if None in found:
             raise ValueError(f"this tokenizer has no piece {pieces[found.index(None)]!r}")
         return tuple(found)
@@ -216,13 +221,11 @@ class Tokenizer:
 
     def piece(self, id: int) -> str:
         """One piece as it is shown in tables."""
-        return UNKNOWN_TEXT if id == UNK else self.backend.id_to_token(id)
+        return self.unknown_text if id == UNK else self.backend.id_to_token(id)
 
     def text(self, ids: Sequence[int]) -> str:
         """`ids` as one line of text, special pieces left out."""
-        tokens = [
-            UNKNOWN_TEXT if id == UNK else self.backend.id_to_token(id) for id in ids if id not in (PAD, BOS, EOS)
-        ]
+        tokens = [self.piece(id) for id in ids if id not in (PAD, BOS, EOS)]
         return " ".join("".join(tokens).replace(SPACE, " ").split())
 
     def _word_spans(self, text: str) -> list[tuple[int, int]]:

@@ -99,7 +99,8 @@ class Translation:
             "warnings": list(self.warnings),
         }
         if self.padding_weight is not None:
-            made["padding_weight"] = rounded(self.padding_weight)
+            # From the rounded rows, so that they and it make 1 however many words there are.
+            made["padding_weight"] = rounded((1 - np.sum(made["attention"], axis=1)).clip(0, 1))
         if self.alternatives:
             others = [other.to_dict() for other in self.alternatives]
             made["alternatives"] = [{name: other[name] for name in OWN_FIELDS if name in other} for other in others]

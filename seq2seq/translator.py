@@ -253,6 +253,8 @@ class Translator:
         if at:
             unknown = list(dict.fromkeys(source.pieces[i] for i in at))
             warnings.append(f"The model does not know {' '.join(unknown[:10])}; it reads an unknown piece there.")
+        if self.target_tokenizer.unknown_id in hypothesis.ids:
+            warnings.append("The target has pieces that the model does not know; each is written ⁇.")
         if not partial and not hypothesis.finished:
             warnings.append(f"Stopped at the length limit of {len(hypothesis.ids)} pieces.")
         pieces = hypothesis.weights

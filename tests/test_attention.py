@@ -1,4 +1,4 @@
-"""Attention against Bahdanau's equations in plain loops, and the laws every mechanism obeys."""
+"""Attention against its papers' equations in float64, and the laws every mechanism obeys."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ from tests.conftest import tiny_config
 
 B, S = 3, 5
 MASK = torch.tensor([[True] * 5, [True] * 2 + [False] * 3, [True] + [False] * 4])
+EQUATIONS = {
+    "additive": lambda w, s, h: (
+        w["energy.weight"][0] @ np.tanh(w["query.weight"] @ s + w["query.bias"] + w["key.weight"] @ h)
+    ),
+    "multiplicative": lambda w, s, h: s @ w["key.weight"] @ h / h.size,
+}
+"""Weights, decoder state s (H,) and one memory vector h (H,) -> the score, as the paper writes it."""
 
 
 def inputs(config, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
@@ -65,6 +72,28 @@ def test_additive_is_bahdanaus_in_plain_loops():
         np.testing.assert_allclose(context[b], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", sorted(ATTENTIONS))
+@pytest.mark.parametrize("sizes", [{}, {"hidden_size": 48, "attention_size": 33}], ids=["tiny", "wide"])
+def test_a_mechanism_is_its_equation_in_float64(kind, sizes):
+    """The score of each memory vector by the paper, their softmax, and the mean of memory by those weights."""
+    config = tiny_config(kind, 12, **sizes)
+    torch.manual_seed(5)
+    attention = ATTENTIONS[kind](config)
+    embedded, hidden, memory = inputs(config, seed=6)
+    context, weights = look(attention, embedded, hidden, memory)
+    w = {name: parameter.detach().double().numpy() for name, parameter in attention.named_parameters()}
+    s, h = hidden.double().numpy(), memory.double().numpy()
+    for b in range(B):
+        length = int(MASK[b].sum())
+        with torch.no_grad():
+            scored = attention.score(embedded, hidden, attention.project(memory))[b, :length]
+        scores = np.array([EQUATIONS[kind](w, s[b], h[b, j]) for j in range(length)])
+        np.testing.assert_allclose(scored, scores, atol=1e-5)
+        alpha = np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
+        np.testing.assert_allclose(weights[b], np.append(alpha, np.zeros(S - length)), atol=1e-5)
+        np.testing.assert_allclose(context[b], alpha @ h[b, :length], atol=1e-5)
+
+
 def test_rows_sum_to_one_and_padding_gets_nothing(mechanism):
     config = tiny_config("additive", 12)
     context, weights = look(mechanism, *inputs(config))
@@ -103,5 +132,10 @@ def test_a_mechanism_says_how_it_scores():
         Attention().score(torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1, 1, 2))
 
 
-def test_every_mechanism_can_be_chosen():
+def test_every_mechanism_can_be_chosen_and_has_its_equation_here():
     assert ATTENTIONS.keys() <= set(kinds())
+    assert ATTENTIONS.keys() == EQUATIONS.keys()
+
+
+def test_every_mechanism_has_a_formula_and_a_paper(mechanism):
+    assert mechanism.formula.strip() and mechanism.paper.strip()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict
 
 import pytest
 import yaml
 
 from seq2seq.card import model_card
+from seq2seq.classic import CLASSIC
 from seq2seq.config import ModelConfig
 from seq2seq.model import decoder_class, kinds
 from seq2seq.results import data_name, read_metrics, write_metrics
@@ -61,11 +64,23 @@ def test_every_score_stands_with_its_command():
     assert TRAINING["command"] in card and SCORED["command"] in card
 
 
-def test_no_number_without_a_measurement():
-    body = model_card("x", ModelConfig(vocab_size=11, embedding_size=22, hidden_size=44, attention_size=55), {})
+def test_no_number_without_a_measurement(kind):
+    sizes = {"embedding_size": 44 if kind in CLASSIC else 22, "hidden_size": 44, "attention_size": 55, "max_length": 66}
+    body = model_card("x", ModelConfig(kind=kind, vocab_size=11, **sizes), {})
     years = {"2014", "2015"}  # of the papers
     widths = {"16", "32"}  # float16, float32
-    assert set(re.findall(r"\d+", body)) <= {"11", "22", "44", "55", "2"} | years | widths
+    own = {"11", "44", "66"} if kind in CLASSIC else {"11", "22", "44", "55"}
+    assert set(re.findall(r"\d+", body)) <= own | {"2"} | years | widths
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_a_card_names_the_sizes_its_kind_has(kind):
+    """Only an additive model compares in a layer of `attention_size`, and only a classic one has a limited memory."""
+    config = tiny_config(kind, 11, attention_size=555, max_length=666)
+    card = model_card("x", config, {})
+    assert ("555" in card) == (kind == "additive") and ("666" in card) == (kind in CLASSIC)
+    tags = yaml.safe_load(card.split("---")[1])["tags"]
+    assert ("attention" in tags) == decoder_class(kind).looks_back
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -81,7 +96,7 @@ def test_data_names():
 def test_metrics_and_card_are_written_together(tmp_path, kind):
     folder = tmp_path / "en-fr"
     folder.mkdir()
-    (folder / "config.json").write_text(f'{{"kind": "{kind}"}}', encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps(asdict(tiny_config(kind, 9))), encoding="utf-8")
     assert read_metrics(folder) == {}
     write_metrics(folder, {"mine": SCORED})
     assert read_metrics(folder) == {"mine": SCORED}

@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 from seq2seq import cli, comparison
+from seq2seq.classic import CLASSIC, CLASSIC_SIZES
 from seq2seq.config import ModelConfig, TrainConfig
 from seq2seq.console import project_path
-from seq2seq.model import kinds
+from seq2seq.model import decoder_class, kinds
 from seq2seq.options import HELP, expand_lists
 from seq2seq.translation import OWN_FIELDS
 from seq2seq.translator import Translator
@@ -164,27 +165,42 @@ def test_json_has_the_promised_fields(call, checkpoints, kind):
     made = [json.loads(line) for line in out.splitlines()]
     assert [one["text"] for one in made] == list(ENGLISH[:2])
     for one in made:
-        assert list(one) == KEYS
+        assert list(one) == [*KEYS, *["padding_weight"] * (kind == "classic-attention")]
         assert one["checkpoint"] == kind and one["beam_size"] == 1
         assert one["source_words"][-1] == "<eos>"
         assert one["log_prob"] == pytest.approx(sum(one["token_log_probs"]), abs=1e-4)
         assert len(one["candidates"]) == len(one["target_pieces"]) == len(one["token_log_probs"])
-        if kind == "plain":
+        if not decoder_class(kind).looks_back:
             assert one["attention"] is None and one["attention_pieces"] is None
             continue
         assert np.shape(one["attention"]) == (len(one["target_words"]), len(one["source_words"]))
         assert np.shape(one["attention_pieces"]) == (len(one["target_pieces"]), len(one["source_pieces"]))
-        np.testing.assert_allclose(np.sum(one["attention"], 1), 1, atol=1e-3)
+        np.testing.assert_allclose(np.sum(one["attention"], 1) + one.get("padding_weight", 0), 1, atol=1e-3)
 
 
-def test_n_best_stands_under_alternatives(call, checkpoints):
-    arguments = ("--checkpoint", checkpoints / "additive", "--beam", "4", "--n-best", "3", ENGLISH[0])
+@pytest.mark.parametrize("kind", ["additive", "classic-attention"])
+def test_n_best_stands_under_alternatives(call, checkpoints, kind):
+    arguments = ("--checkpoint", checkpoints / kind, "--beam", "4", "--n-best", "3", ENGLISH[0])
     [best] = map(json.loads, call("translate", "--json", *arguments)[1].splitlines())
-    assert list(best) == [*KEYS, "alternatives"] and best["beam_size"] == 4
-    assert [list(other) for other in best["alternatives"]] == [list(OWN_FIELDS)] * 2
+    padding = ["padding_weight"] * (kind == "classic-attention")
+    assert list(best) == [*KEYS, *padding, "alternatives"] and best["beam_size"] == 4
+    own = [name for name in OWN_FIELDS if name != "padding_weight" or padding]
+    assert [list(other) for other in best["alternatives"]] == [own] * 2
     rows = [line.split("\t") for line in call("translate", *arguments)[1].splitlines()]
     assert [row[2] for row in rows] == [best["translation"], *(other["translation"] for other in best["alternatives"])]
     assert float(rows[0][1]) == pytest.approx(best["log_prob"], abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", sorted(CLASSIC))
+def test_a_line_that_is_cut_is_said_with_its_number(call, checkpoints, kind):
+    long = " ".join(ENGLISH)
+    stdin = f"{ENGLISH[0]}\n{long}\n".encode()
+    code, out, err = call("translate", "--checkpoint", checkpoints / kind, stdin=stdin)
+    warnings = Translator.from_checkpoint(checkpoints / kind, "cpu").translate(long).warnings
+    said = [f"warning: line 2: {warning}" for warning in warnings]
+    assert code == 0 and len(out.splitlines()) == 2
+    assert "words were cut off unread" in said[0] and set(said) <= set(err.splitlines())
+    assert not any(line.startswith("warning: line 1: This model reads") for line in err.splitlines())
 
 
 def test_lines_of_standard_input_in_order(call, checkpoints):
@@ -222,13 +238,13 @@ def test_target_is_scored_and_aligned(call, checkpoints):
     assert call("translate", *arguments)[1] == f"1\t{wanted.log_prob:.4f}\t{FRENCH[1]}\n"
 
 
-def test_files_are_written_whole(call, checkpoints, tmp_path):
+@pytest.mark.parametrize("kind", ["additive", "classic-attention"])
+def test_files_are_written_whole(call, checkpoints, tmp_path, kind):
     table, page = tmp_path / "a.csv", tmp_path / "a.html"
-    code, out, _ = call(
-        "translate", "--checkpoint", checkpoints / "additive", "--csv", table, "--html", page, *ENGLISH[:2]
-    )
+    code, out, _ = call("translate", "--checkpoint", checkpoints / kind, "--csv", table, "--html", page, *ENGLISH[:2])
     assert code == 0 and len(out.splitlines()) == 2
     assert table.read_text(encoding="utf-8").startswith("sentence,")
+    assert (",padding," in table.read_text(encoding="utf-8")) == (kind == "classic-attention")
     assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.html"]
 
@@ -308,7 +324,12 @@ def test_evaluate_alignment(call, checkpoints, tmp_path):
     path.write_text("The dog sleeps .\tLe chien dort .\t0-0 1-1 2-2\t3-3\n", encoding="utf-8")
     code, out, _ = call("evaluate", "--checkpoint", checkpoints / "additive", "--alignment", path, "--json")
     assert code == 0 and list(json.loads(out)) == ["aer", "precision", "recall", "sentences"]
-    assert_refused(call("evaluate", "--checkpoint", checkpoints / "plain", "--alignment", path), "no attention")
+    for kind in kinds():
+        made = call("evaluate", "--checkpoint", checkpoints / kind, "--alignment", path)
+        if decoder_class(kind).looks_back:
+            assert made[0] == 0
+        else:
+            assert_refused(made, "no attention")
     path.write_text("The dog\tLe chien\t0-0 1-2\t\n", encoding="utf-8")
     assert_refused(call("evaluate", "--checkpoint", checkpoints / "additive", "--alignment", path), "line 1")
 
@@ -324,14 +345,41 @@ def test_evaluate_names_the_pair_that_is_too_long(call, checkpoints, tmp_path):
 
 def test_every_setting_is_a_flag_with_the_same_default():
     flags = inspect.signature(cli.train).parameters
-    for field in (*fields(ModelConfig), *fields(TrainConfig)):
+    # A learned vocabulary is always joint; only imported models have one of the source alone.
+    settings = [field for field in (*fields(ModelConfig), *fields(TrainConfig)) if field.name != "source_vocab_size"]
+    for field in settings:
         default = flags[field.name].default
         if field.default is MISSING:
             assert default is inspect.Parameter.empty
         else:
             assert default == (list(field.default) if isinstance(field.default, tuple) else field.default)
-    assert set(HELP) == {field.name for field in (*fields(ModelConfig), *fields(TrainConfig))}
+    assert set(HELP) == {field.name for field in settings} and "source_vocab_size" not in flags
     assert all(kind in HELP["kind"] for kind in kinds())
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_classic_kinds_have_the_tutorials_settings_unless_told_otherwise(call, pairs, tmp_path, monkeypatch, kind):
+    seen = []
+
+    def refuse(model_config, *_, **__):
+        seen.append(model_config)
+        raise ValueError("that is enough")
+
+    monkeypatch.setattr("seq2seq.training.train", refuse)
+    arguments = ("train", "--data", pairs, "--valid", pairs, "--out", tmp_path / "made", "--kind", kind)
+    assert_refused(call(*arguments), "that is enough")
+    usual = CLASSIC_SIZES if kind in CLASSIC else {}
+    assert seen.pop() == ModelConfig(kind=kind, **usual)
+    told = {"embedding_size": 48, "hidden_size": 48, "dropout": 0.25, "max_length": 12}
+    flags = [text for name, value in told.items() for text in ("--" + name.replace("_", "-"), value)]
+    assert_refused(call(*arguments, *flags), "that is enough")
+    assert seen.pop() == ModelConfig(kind=kind, **usual | told)
+    # Also a value that happens to be the default of the other kinds is one that was told.
+    same = [flag for name in ("embedding_size", "hidden_size") for flag in ("--" + name.replace("_", "-"), 512)]
+    assert_refused(call(*arguments, *same), "that is enough")
+    assert seen.pop().hidden_size == 512
+    if kind in CLASSIC:
+        assert_refused(call(*arguments, "--hidden-size", "64"), "embedding_size is 256 and hidden_size 64")
 
 
 def test_a_list_flag_takes_values_in_a_row():

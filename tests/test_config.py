@@ -7,7 +7,9 @@ from dataclasses import FrozenInstanceError, asdict
 
 import pytest
 
+from seq2seq.classic import CLASSIC
 from seq2seq.config import BOS, EOS, PAD, UNK, ModelConfig, TrainConfig
+from seq2seq.model import kinds
 from seq2seq.tokenizer import SPECIALS
 
 MODEL_BAD = {
@@ -17,6 +19,8 @@ MODEL_BAD = {
     "attention_size": 0,
     "dropout": 1.0,
     "word_dropout": -0.1,
+    "max_length": 0,
+    "source_vocab_size": -1,
 }
 TRAIN_BAD = {
     "batch_tokens": 0,
@@ -42,6 +46,31 @@ def test_a_bad_model_setting_is_named(name):
 def test_a_bad_training_setting_is_named(name):
     with pytest.raises(ValueError, match=f"^{name} is "):
         TrainConfig(data=("a",), valid=("b",), **{name: TRAIN_BAD[name]})
+
+
+def test_classic_kinds_have_one_size_which_may_be_odd():
+    with pytest.raises(ValueError, match="^embedding_size is 6 and hidden_size 8"):
+        ModelConfig(kind="classic-attention", embedding_size=6, hidden_size=8)
+    with pytest.raises(ValueError, match="^embedding_size is 256 and hidden_size 512"):
+        ModelConfig(kind="classic-plain")
+    assert ModelConfig(kind="classic-plain", embedding_size=7, hidden_size=7).hidden_size == 7
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_classic_is_told_by_the_kind(kind):
+    assert ModelConfig(kind=kind, embedding_size=8, hidden_size=8).classic == (kind in CLASSIC)
+
+
+def test_the_source_has_the_joint_vocabulary_or_its_own():
+    assert ModelConfig(vocab_size=11).source_vocabulary == 11
+    assert ModelConfig(vocab_size=11, source_vocab_size=7).source_vocabulary == 7
+
+
+def test_a_config_of_before_the_classic_kinds_is_still_read():
+    """Checkpoints that were written then have neither `max_length` nor `source_vocab_size`."""
+    older = asdict(ModelConfig(vocab_size=11))
+    del older["max_length"], older["source_vocab_size"]
+    assert ModelConfig(**older) == ModelConfig(vocab_size=11)
 
 
 def test_model_config_survives_json():

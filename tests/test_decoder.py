@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from seq2seq.attention import ATTENTIONS
+from seq2seq.classic import CLASSIC
 from seq2seq.config import BOS, EOS
 from seq2seq.data import pad_ids
 from seq2seq.decoder import DecoderState
 from seq2seq.encoder import Encoded
 from seq2seq.model import decoder_class
 from tests.conftest import tiny_model
+from tests.test_attention import EQUATIONS
 from tests.test_encoder import gru
 
 SOURCES = [[4, 5, 6, EOS], [7, EOS], [8, 9, 4, 4, 5, EOS]]
@@ -45,9 +50,10 @@ def softmax(x: np.ndarray) -> np.ndarray:
     return e / e.sum()
 
 
-@pytest.mark.parametrize("kind", ["plain", "additive"])
+@pytest.mark.parametrize("kind", ["plain", *EQUATIONS])
 def test_three_steps_are_the_equations(kind):
-    """hidden = GRU([e ; c], hidden); logits = E tanh(W [hidden ; c ; e]) + b, with c by Bahdanau or the fixed summary."""
+    """hidden = GRU([e ; c], hidden); logits = E tanh(W [hidden ; c ; e]) + b, with c by Bahdanau, by Luong, or the fixed
+    summary."""
     model = tiny_model(kind, V, sharp=1.0)
     w = values(model.decoder)
     table = w["embedding.weight"]
@@ -64,11 +70,8 @@ def test_three_steps_are_the_equations(kind):
                 assert made.weights is None
             else:
                 memory = encoded.memory[b, : len(source)].double().numpy()
-                query = w["attention.query.weight"] @ hidden[b] + w["attention.query.bias"]
-                scores = [
-                    w["attention.energy.weight"][0] @ np.tanh(w["attention.key.weight"] @ h + query) for h in memory
-                ]
-                weights = softmax(np.array(scores))
+                own = {name.removeprefix("attention."): value for name, value in w.items()}
+                weights = softmax(np.array([EQUATIONS[kind](own, hidden[b], h) for h in memory]))
                 np.testing.assert_allclose(made.weights[b, : len(source)], weights, atol=1e-5)
                 context = weights @ memory
             names = ("rnn.weight_ih", "rnn.weight_hh", "rnn.bias_ih", "rnn.bias_hh")
@@ -145,6 +148,15 @@ def test_each_step_has_one_weight_a_source_piece(kind):
         assert not made.weights[b, len(source) :].any()
 
 
+def test_classic_weights_see_positions_and_not_what_stands_there():
+    model = tiny_model("classic-attention", V, max_length=9)
+    state, _ = begin(model)
+    other = state._replace(memory=torch.randn_like(state.memory))
+    mine, theirs = step(model, [4, 5, 6], state), step(model, [4, 5, 6], other)
+    assert torch.equal(mine.weights, theirs.weights)
+    assert not torch.allclose(mine.logits, theirs.logits), "what was read there does matter"
+
+
 def test_every_source_piece_reaches_the_logits(model):
     """Even the plain decoder's one vector depends on all of the source."""
     state, _ = begin(model, [[4, 5, 6, 7, EOS]])
@@ -159,3 +171,108 @@ def test_every_source_piece_reaches_the_logits(model):
 def test_kinds_are_classes_of_decoders(kind, model):
     assert type(model.decoder) is decoder_class(kind)
     assert (step(model, [BOS] * 3, begin(model)[0]).weights is None) == (kind == "plain" or kind.endswith("-plain"))
+    assert model.decoder.looks_back == (not kind.endswith("plain"))
+    with pytest.raises(ValueError, match=kind):
+        decoder_class("nonsense")
+
+
+# -- what a step tells of itself -----------------------------------------------------------------------------------
+
+
+class Watched:
+    """A note that keeps what it is told: name, formula, shape and a copy of the value as it was then."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str, Tensor]] = []
+
+    def __call__(self, name: str, formula: str, shape: str, value: Tensor) -> Tensor:
+        self.told.append((name, formula, shape, value.clone()))
+        return value
+
+    @property
+    def values(self) -> dict[str, Tensor]:
+        return {name: value for name, _, _, value in self.told}
+
+
+def measured(shape: str, sizes: dict[str, int]) -> tuple[int, ...]:
+    """A shape in letters, such as (1, B, E+2H), in numbers."""
+
+    def term(text: str) -> int:
+        count, letter = re.fullmatch(r"(\d*)([A-Za-z_]*)", text).groups()
+        return int(count or 1) * (sizes[letter] if letter else 1)
+
+    assert re.fullmatch(r"\(.+\)", shape)
+    return tuple(sum(map(term, side.split("+"))) for side in shape[1:-1].split(", "))
+
+
+SIZES = {"B": 3, "S": 6, "E": 7, "H": 10, "V": 13, "max_length": 11}
+"""All different, also E + H and 2 H, so that no letter can stand for another; S is the longest of SOURCES."""
+
+
+@pytest.fixture
+def watched(kind):
+    """A model of SIZES, two steps watched, and the same two steps unwatched."""
+    names = {"E": "embedding_size", "H": "hidden_size", "max_length": "max_length"}
+    sizes = {name: SIZES[letter] for letter, name in names.items()}
+    if kind in CLASSIC:
+        sizes["embedding_size"] = sizes["hidden_size"]
+    model = tiny_model(kind, SIZES["V"], sharp=1.0, **sizes)
+    state, _ = begin(model)
+    steps = []
+    for prev in ([BOS, 4, 5], [6, 7, 8]):
+        note = Watched()
+        with torch.no_grad():
+            seen = model.decoder.step(torch.tensor(prev), state, note)
+        steps.append((note, seen, step(model, prev, state), state))
+        state = seen.state
+    return steps
+
+
+def test_watching_a_step_changes_no_bit_of_it(watched):
+    for _, seen, unseen, _ in watched:
+        assert torch.equal(seen.logits, unseen.logits)
+        assert all(torch.equal(mine, theirs) for mine, theirs in zip(seen.state, unseen.state, strict=True))
+        assert (seen.weights is None) == (unseen.weights is None)
+        assert seen.weights is None or torch.equal(seen.weights, unseen.weights)
+
+
+def test_every_value_of_a_step_has_a_name_a_formula_and_its_real_shape(kind, watched):
+    # A classic memory has `max_length` places, whichever letter says so.
+    sizes = SIZES | ({"S": SIZES["max_length"]} if kind in CLASSIC else {})
+    for note, *_ in watched:
+        names = [name for name, *_ in note.told]
+        assert len(set(names)) == len(names) >= 5
+        for name, formula, shape, value in note.told:
+            assert name.strip() and formula.strip()
+            assert measured(shape, sizes) == tuple(value.shape), f"{name} is {tuple(value.shape)} and not {shape}"
+    assert [told[:3] for told in watched[0][0].told] == [told[:3] for told in watched[1][0].told], (
+        "each step tells of the same values"
+    )
+
+
+def test_what_a_step_tells_is_what_it_does(watched):
+    """The values that come out are among those told, the state that went in too, and nothing was altered afterwards."""
+    for note, seen, _, state in watched:
+        told = note.values
+        assert torch.equal(note.told[-1][-1], seen.logits), "the last value is the outcome"
+        assert torch.equal(told["hidden"].reshape_as(seen.state.hidden), seen.state.hidden)
+        assert torch.equal(told["old hidden"].reshape_as(state.hidden), state.hidden)
+        if seen.weights is None:
+            assert not any("weights" in name for name in told)
+        else:
+            assert any(
+                value.shape == seen.weights.shape and torch.equal(value, seen.weights) for value in told.values()
+            )
+            assert torch.equal(told["memory"], state.memory)
+
+
+def test_the_first_state_is_told_as_well(model):
+    _, encoded = begin(model)
+    note = Watched()
+    with torch.no_grad():
+        watched, unwatched = model.decoder.init_state(encoded, note), model.decoder.init_state(encoded)
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(watched, unwatched, strict=True))
+    [(name, formula, shape, value)] = note.told
+    assert name == "hidden" and formula.strip()
+    assert measured(shape, {"B": 3, "H": model.config.hidden_size}) == tuple(value.shape)
+    assert torch.equal(value.reshape_as(watched.hidden), watched.hidden)

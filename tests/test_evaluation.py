@@ -45,7 +45,7 @@ class Fixed:
     """Stands in for a translator: gives OUTPUTS by source and remembers how it was asked."""
 
     def __init__(self, tokenizer):
-        self.tokenizer, self.asked = tokenizer, []
+        self.target_tokenizer, self.asked = tokenizer, []
 
     def texts(self, texts, **settings):
         self.asked.append(settings)

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from seq2seq.data import DataError
-from seq2seq.evaluation import alignment_scores, read_alignments, shared_characters, strongest_links
+from seq2seq.evaluation import (
+    Alignment,
+    NoAttentionError,
+    alignment_scores,
+    evaluate_alignment,
+    read_alignments,
+    shared_characters,
+    strongest_links,
+)
+from tests.conftest import ENGLISH, FRENCH
 
 
 def links(text: str) -> frozenset[tuple[int, int]]:
@@ -44,6 +53,33 @@ def test_links_on_other_tokens():
     )
     # token 0: The = (2 * 0.9 + 5 * 0.2) = 2.8; lawn-grass = 2 * 0.1 + 5 * 0.8 = 4.2, of which "grass" has a half: 2.1
     assert found == links("0-0 3-1")
+
+
+def aligned(source: str, target: str, sure: str) -> Alignment:
+    return Alignment(source, tuple(source.split()), tuple(target.split()), links(sure), links(""))
+
+
+def test_every_kind_that_looks_back_can_be_aligned(translator):
+    examples = [aligned(source, target, "0-0 1-1") for source, target in zip(ENGLISH, FRENCH)]
+    if not translator.model.decoder.looks_back:
+        with pytest.raises(NoAttentionError):
+            evaluate_alignment(translator, examples)
+        return
+    made = evaluate_alignment(translator, examples)
+    assert made["sentences"] == len(ENGLISH) and all(0 <= made[name] <= 1 for name in ("aer", "precision", "recall"))
+
+
+@pytest.mark.parametrize("kind", ["additive", "multiplicative", "classic-attention"])
+def test_what_was_cut_off_is_aligned_with_nothing(kind, translator):
+    """A classic model links only tokens that it read; the others read all of a source."""
+    source = " ".join(ENGLISH)
+    read = translator.read([source])[0].words
+    count = len(source.split())
+    behind = range(len(read), count) if kind == "classic-attention" else range(count)
+    assert len(behind) > 3, "the source is longer than the memory of a classic model"
+    every = " ".join(f"{i}-{j}" for i in behind for j in range(len(FRENCH[0].split())))
+    made = evaluate_alignment(translator, [aligned(source, FRENCH[0], every)])
+    assert made["precision"] == (0 if kind == "classic-attention" else 1)
 
 
 def test_reading_names_the_line(tmp_path):

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from seq2seq import translator as translator_module
-from seq2seq.config import BOS, UNK
+from seq2seq.attention import unnoted
+from seq2seq.classic import CLASSIC
+from seq2seq.config import BOS, PAD, UNK
 from seq2seq.explain import agreement, occlusion, summary, word_probabilities
 from seq2seq.model import Seq2Seq
 from seq2seq.tokenizer import Tokenizer
@@ -29,6 +31,15 @@ class Blind(nn.Module):
 
     def forward(self, src, src_lengths):
         return self.encoder(torch.full_like(src, UNK), src_lengths)
+
+
+@pytest.fixture
+def model(model: Seq2Seq) -> Seq2Seq:
+    """As everywhere, but the classic kinds have the zero vector for `<pad>`, as every trained model of theirs has."""
+    if model.config.classic:
+        with torch.no_grad():
+            model.encoder.embedding.weight[PAD] = 0
+    return model
 
 
 @pytest.fixture(params=["own", "given", "cut off"])
@@ -102,6 +113,20 @@ def test_rows_add_up_to_the_whole_log_probability(translator):
     assert made[:, 0].sum() == pytest.approx(lost, abs=1e-3)
 
 
+@pytest.mark.parametrize("kind", sorted(CLASSIC))
+def test_a_cut_source_is_masked_as_far_as_it_was_read(translator):
+    """One column for each word that was read, and none for those behind the cut."""
+    translation = translator.translate(" ".join(ENGLISH), target=TARGET)
+    [source] = translator.read([translation.text])
+    made = occlusion(translator, translation)
+    assert source.cut and made.shape == (len(translation.target_words), len(source.words))
+    target = translator.tokenizer.encode(TARGET).ids
+    last = [of == len(source.words) - 1 for of in source.word_of]
+    lost = translation.log_prob - sum(forced_by_hand(translator.model, list(source.ids), list(target), last))
+    assert made[:, -1].sum() == pytest.approx(lost, abs=1e-3) and abs(lost) > 0.01
+    assert agreement(translation.attention, made) is None or 0 <= agreement(translation.attention, made) <= 1
+
+
 def test_a_translation_of_other_words_is_refused(translator):
     translation = translator.translate(TEXT)
     with pytest.raises(ValueError, match="other words"):
@@ -150,9 +175,19 @@ def test_summary_is_what_a_plain_decoder_reads(tokenizer):
     ids = tokenizer.encode(TEXT).ids
     with torch.inference_mode():
         state = model.decoder.init_state(model.encoder(torch.tensor([ids]), torch.tensor([len(ids)])))
-        context, _ = model.decoder.look(torch.zeros(1, model.config.embedding_size), state)
+        context, _ = model.decoder.look(torch.zeros(1, model.config.embedding_size), state, unnoted)
     assert made.shape == (model.config.hidden_size,)
     np.testing.assert_allclose(made, context[0].numpy(), atol=1e-6)
+
+
+def test_summary_of_a_classic_model_is_its_first_state(tokenizer):
+    model = tiny_model("classic-plain", len(tokenizer))
+    long = " ".join(ENGLISH)
+    made = summary(Translator(model, tokenizer), long)
+    ids = tokenizer.encode(long).first(model.config.max_length).ids
+    with torch.inference_mode():
+        state = model.decoder.init_state(model.encoder(torch.tensor([ids]), torch.tensor([len(ids)])))
+    np.testing.assert_allclose(made, state.hidden[0].numpy(), atol=1e-6)
 
 
 def test_every_kind_has_a_summary(translator):

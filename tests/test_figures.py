@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from seq2seq.figures import NUMBERS_UP_TO, ONE_WORD, THEMES, caption, grid, heatmap, label
-from seq2seq.translation import Translation
+from seq2seq.translation import PADDING, Translation
 
 
 def made(source: str, target: str, attention: list[list[float]] | np.ndarray | None) -> Translation:
@@ -139,6 +140,97 @@ def test_caption_names_words_that_were_not_read_and_doubt() -> None:
 def test_caption_of_one_word_and_of_nothing() -> None:
     assert caption(made("hello <eos>", "bonjour <eos>", [[0.9, 0.1], [0.1, 0.9]])) == ONE_WORD
     assert "wrote nothing" in caption(made("hello you <eos>", "<eos>", [[0.2, 0.2, 0.6]]))
+
+
+# -- weight on padding ---------------------------------------------------------------------------------------------
+
+
+def padded(beyond: tuple[float, ...] = (0.25, 0.5, 0.125, 0.75)) -> Translation:
+    """BLUE_CAR by a model that also looks behind the sentence, where it puts the share `beyond` for each target word. "blue"
+    and "voiture" have two pieces each."""
+    words = BLUE_CAR.attention * (1 - np.array(beyond))[:, None]
+    pieces = words[:, [0, 1, 1, 2, 3]] * [1, 0.25, 0.75, 1, 1]  # the pieces of a source word share its weight,
+    pieces = pieces[[0, 1, 1, 2, 3]] * np.array([[1], [1.25], [0.75], [1], [1]])  # those of a target word average to it
+    return replace(
+        made("the blue car <eos>", "la voiture bleue <eos>", words),
+        source_pieces=("▁the", "▁bl", "ue", "▁car", "<eos>"),
+        source_word_of=(0, 1, 1, 2, 3),
+        target_pieces=("▁la", "▁voi", "ture", "▁bleue", "<eos>"),
+        target_word_of=(0, 1, 1, 2, 3),
+        attention_pieces=pieces,
+        padding_weight=1 - words.sum(axis=1),
+    )
+
+
+PADDED = padded()
+
+
+@pytest.mark.parametrize("show_eos", [True, False])
+@pytest.mark.parametrize("pieces", [False, True], ids=["words", "pieces"])
+def test_the_last_column_is_padding_and_rows_sum_to_one(pieces: bool, show_eos: bool) -> None:
+    shown = grid(PADDED, pieces=pieces, show_eos=show_eos)
+    source, target = (
+        (PADDED.source_pieces, PADDED.target_pieces) if pieces else (PADDED.source_words, PADDED.target_words)
+    )
+    exact = PADDED.attention_pieces if pieces else PADDED.attention
+    assert shown.padding and shown.columns == (*source, PADDING)
+    assert shown.rows == (target if show_eos else target[:-1])
+    assert shown.weights.shape == (len(shown.rows), len(shown.columns))
+    assert shown.weights.sum(axis=1) == pytest.approx(1, abs=1e-6)
+    np.testing.assert_array_equal(shown.weights[:, :-1], exact[: len(shown.rows)])
+    if not pieces:
+        np.testing.assert_allclose(shown.weights[:, -1], PADDED.padding_weight[: len(shown.rows)], atol=1e-6)
+
+
+@pytest.mark.parametrize("pieces", [False, True], ids=["words", "pieces"])
+def test_the_picture_has_a_column_for_padding(pieces: bool) -> None:
+    figure = heatmap(PADDED, pieces=pieces)
+    drawn = np.array(figure.data[0].z)
+    np.testing.assert_allclose(drawn, grid(PADDED, pieces=pieces).weights, atol=1e-4)
+    assert drawn.sum(axis=1) == pytest.approx(1, abs=1e-3)
+    assert figure.layout.xaxis.ticktext[-1] == PADDING and len(figure.layout.xaxis.ticktext) == drawn.shape[1]
+    assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 1)
+    assert figure.data[0].text[-1][-1] == "75", "the cell says its share as every other does"
+
+
+def test_without_weight_on_padding_there_is_no_such_column() -> None:
+    for pieces in (False, True):
+        shown = grid(BLUE_CAR, pieces=pieces)
+        assert not shown.padding and PADDING not in shown.columns
+    assert PADDING not in caption(BLUE_CAR)
+
+
+def test_caption_names_the_share_on_padding() -> None:
+    """The mean over the rows that the caption is about."""
+    for show_eos, share in ((False, np.mean([0.25, 0.5, 0.125])), (True, np.mean([0.25, 0.5, 0.125, 0.75]))):
+        expected = (
+            f"on average {100 * share:.0f} % of the weight fell on padding, the empty places behind the sentence."
+        )
+        assert caption(PADDED, show_eos=show_eos).endswith(expected)
+
+
+def test_padding_is_no_word_of_the_caption() -> None:
+    """Where most weight fell behind the sentence, the words are still compared with each other."""
+    mostly = padded(beyond=(0.9, 0.9, 0.9, 0.9))
+    said = caption(mostly)
+    assert "‘blue’ and ‘car’ swapped places" in said and f"‘{PADDING}’" not in said
+    assert "90 % of the weight fell on padding" in said
+
+
+def test_caption_of_one_word_and_padding_tells_of_both() -> None:
+    one = made("hello <eos>", "bonjour <eos>", [[0.3, 0.1], [0.1, 0.2]])
+    said = caption(replace(one, padding_weight=np.array([0.6, 0.7])))
+    assert said != ONE_WORD and "60 % of the weight fell on padding" in said
+
+
+def test_a_full_memory_has_no_padding_to_speak_of() -> None:
+    """Where every place holds a piece, only rounding is left behind the sentence, on either side of 0."""
+    for rest in (6e-8, -6e-8):
+        weights = permutation(0, 2, 1, 3, size=4).astype(np.float64)
+        weights[:, 0] -= rest
+        full = replace(made("the blue car <eos>", "la voiture bleue <eos>", weights), padding_weight=np.zeros(4))
+        assert (grid(full).weights >= 0).all() and (grid(full, pieces=True).weights >= 0).all()
+        assert "fell on padding" not in caption(full)
 
 
 def test_figures_need_neither_torch_nor_gradio() -> None:

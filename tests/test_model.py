@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from seq2seq.classic import CLASSIC
 from seq2seq.config import BOS, EOS, ModelConfig
-from seq2seq.model import CONFIG_FILE, WEIGHTS_FILE, CheckpointError, Seq2Seq, checkpoint_file, write_beside
+from seq2seq.model import CONFIG_FILE, WEIGHTS_FILE, CheckpointError, Seq2Seq, checkpoint_file, kinds, write_beside
 from tests.conftest import tiny_config, tiny_model
 
 SRC, LENGTHS = torch.tensor([[4, 5, EOS], [6, EOS, 0]]), torch.tensor([3, 2])
@@ -46,9 +49,30 @@ def test_weights_are_half_precision_and_tied_ones_stand_once(kind, folder):
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
     model = Seq2Seq.from_pretrained(folder)
     assert sum(tensor.numel() for tensor in stored.values()) == model.parameter_count()
-    assert model.decoder.embedding.weight is model.encoder.embedding.weight
-    assert [name for name in stored if name.endswith("embedding.weight")] == ["encoder.embedding.weight"]
+    embeddings = [name for name in stored if name.endswith("embedding.weight")]
+    if model.config.classic:  # as in the tutorial, each side has its own
+        assert model.decoder.embedding.weight is not model.encoder.embedding.weight
+        assert sorted(embeddings) == ["decoder.embedding.weight", "encoder.embedding.weight"]
+    else:
+        assert model.decoder.embedding.weight is model.encoder.embedding.weight
+        assert embeddings == ["encoder.embedding.weight"]
+    modes = {path.stat().st_mode for path in folder.iterdir()}
+    assert len(modes) == 1, "whoever may read the config may read the weights"
     assert not list(folder.glob("*.tmp")) and not [p for p in folder.iterdir() if p.suffix in (".bin", ".pt", ".pkl")]
+
+
+def test_a_source_vocabulary_of_its_own_comes_back(kind, tmp_path):
+    """Then the source has its own embedding; output and target still share theirs where they did."""
+    model = tiny_model(kind, 12, source_vocab_size=9)
+    model.save_pretrained(tmp_path, dtype=torch.float32)
+    loaded = Seq2Seq.from_pretrained(tmp_path)
+    assert loaded.config == model.config and loaded.config.source_vocabulary == 9
+    stored = load_file(tmp_path / WEIGHTS_FILE)
+    assert len(stored["encoder.embedding.weight"]) == 9 and len(stored["decoder.embedding.weight"]) == 12
+    assert sum(tensor.numel() for tensor in stored.values()) == loaded.parameter_count()
+    with torch.no_grad():
+        expected, made = model(SRC, LENGTHS, PREV)[0], loaded(SRC, LENGTHS, PREV)[0]
+    assert made.shape == (2, 2, 12) and torch.equal(made, expected)
 
 
 def test_config_file_is_the_config(kind, folder):
@@ -73,6 +97,8 @@ def test_a_missing_file_is_named(folder, name):
         '{"kind": "nonsense"}',
         '{"hidden_size": "big"}',
         '{"hidden_size": 7}',
+        '{"kind": "classic-plain", "embedding_size": 4, "hidden_size": 8}',
+        '{"max_length": 0}',
         '{"heads": 8}',
     ],
 )
@@ -94,16 +120,31 @@ def test_corrupt_weights_are_named(folder, spoil):
 
 
 @pytest.mark.parametrize("change", ["missing", "extra", "shape"])
-def test_weights_that_do_not_fit_are_named(folder, change):
+def test_weights_that_do_not_fit_are_named(kind, folder, change):
     weights = load_file(folder / WEIGHTS_FILE)
+    bias = "decoder.out.bias" if kind in CLASSIC else "decoder.bias"
+    assert weights[bias].shape == (12,)
     if change == "extra":
         weights["decoder.surplus"] = torch.zeros(2)
     elif change == "missing":
-        del weights["decoder.bias"]
+        del weights[bias]
     else:
-        weights["decoder.bias"] = torch.zeros(13)
+        weights[bias] = torch.zeros(13)
     save_file(weights, folder / WEIGHTS_FILE)
-    with pytest.raises(CheckpointError, match="decoder.surplus" if change == "extra" else "decoder.bias"):
+    with pytest.raises(CheckpointError, match=f"{CONFIG_FILE}: {'decoder.surplus' if change == 'extra' else bias}$"):
+        Seq2Seq.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("other", kinds())
+def test_weights_of_another_kind_are_refused(kind, folder, other):
+    """A config that names another decoder than the weights are of is never half believed."""
+    config = json.dumps(asdict(tiny_config(other, 12, embedding_size=8)))
+    tiny_model(kind, 12, embedding_size=8).save_pretrained(folder)
+    (folder / CONFIG_FILE).write_text(config)
+    if other == kind:
+        assert Seq2Seq.from_pretrained(folder).config.kind == kind
+        return
+    with pytest.raises(CheckpointError, match=f"{WEIGHTS_FILE} does not fit"):
         Seq2Seq.from_pretrained(folder)
 
 
@@ -119,9 +160,10 @@ def test_a_hub_id_that_cannot_be_fetched(tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_kind_lists_the_known_ones(kind):
+@pytest.mark.parametrize("unknown", ["nonsense", "classic-nonsense", ""])
+def test_an_unknown_kind_lists_the_known_ones(kind, unknown):
     with pytest.raises(ValueError, match=kind):
-        Seq2Seq(ModelConfig(kind="nonsense"))
+        Seq2Seq(ModelConfig(kind=unknown, embedding_size=8, hidden_size=8))
 
 
 def test_files_are_replaced_whole(tmp_path):
@@ -134,11 +176,13 @@ def test_files_are_replaced_whole(tmp_path):
 def test_a_killed_save_leaves_the_old_weights(folder, monkeypatch):
     before = (folder / WEIGHTS_FILE).read_bytes()
 
-    def killed(tensors, path, *rest):
-        path.write_bytes(b"half of it")
+    whole = Path.write_bytes
+
+    def killed(path, raw):
+        whole(path, raw[: len(raw) // 2])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("seq2seq.model.save_file", killed)
+    monkeypatch.setattr(Path, "write_bytes", killed)
     with pytest.raises(KeyboardInterrupt):
         Seq2Seq.from_pretrained(folder).save_pretrained(folder)
     assert (folder / WEIGHTS_FILE).read_bytes() == before

@@ -46,13 +46,35 @@ def test_train_command_is_understood() -> None:
 
 
 def test_python_example_runs(tmp_path: Path) -> None:
-    (example,) = [block for block in PYTHON if "from seq2seq" in block]
+    (example,) = [block for block in PYTHON if "from_checkpoint" in block]
     example = example.replace('"checkpoints/', f'"{ROOT.as_posix()}/checkpoints/')
     done = subprocess.run(
         [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "heatmap.html").stat().st_size > 1_000_000, "an offline page holds Plotly"
+
+
+def test_random_weights_example_prints_the_shapes_it_promises() -> None:
+    (example,) = [block for block in PYTHON if "kinds()" in block]
+    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    shown = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert shown == {
+        "plain": "[5, 256] [6, 2000] None",
+        "additive": "[5, 256] [6, 2000] [6, 5]",
+        "multiplicative": "[5, 256] [6, 2000] [6, 5]",
+        "classic-plain": "[10, 256] [6, 2000] None",
+        "classic-attention": "[10, 256] [6, 2000] [6, 10]",
+    }
+
+
+def test_import_command_is_understood(tmp_path: Path) -> None:
+    """Its flags exist; the files are looked for, and the first is said to be missing."""
+    block = next(block for kind, block in BLOCKS if kind == "sh" and "import-tutorial" in block)
+    command = shlex.split(block.replace("\\\n", " "))
+    done = subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.returncode == 2 and "encoder.pt" in done.stderr and not list(tmp_path.iterdir())
 
 
 def test_layout_is_the_repository() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from seq2seq.report import CSV_COLUMNS, safe_cell, to_csv, to_html, to_json_line
+from seq2seq.translation import PADDING
 from tests.conftest import ENGLISH
 
 NASTY = ("=1+1 <script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", '@cmd -2 +3 \'tis "quoted", & more')
@@ -34,9 +35,17 @@ def test_csv_holds_every_weight(translations):
             ]
             assert {row["weight"] for row in own} == {""}
         else:
-            weights = np.array([float(row["weight"]) for row in own]).reshape(T, S)
-            np.testing.assert_allclose(weights, translation.attention, atol=1e-6)
+            padded = translation.padding_weight is not None
+            weights = np.array([float(row["weight"]) for row in own]).reshape(T, S + padded)
+            np.testing.assert_allclose(weights[:, :S], translation.attention, atol=1e-6)
             assert [row["source_position"] for row in own[:S]] == [str(s + 1) for s in range(S)]
+            np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-4)
+            if padded:
+                # Behind the words of each target word, and without a position, for no word is meant.
+                np.testing.assert_allclose(weights[:, S], translation.padding_weight, atol=1e-6)
+                behind = own[S :: S + 1]
+                assert {(row["source_position"], row["source_word"]) for row in behind} == {("", PADDING)}
+                assert [row["target_position"] for row in behind] == [str(t + 1) for t in range(T)]
 
 
 def test_no_cell_is_a_formula(translations):
@@ -62,6 +71,8 @@ def test_page_is_escaped_and_whole(translations):
         assert html.escape(translation.text) in own and html.escape(translation.translation) in own
         for word in translation.source_words if translation.attention is not None else ():
             assert f'<th scope="col">{html.escape(word)}</th>' in own
+    drawn = [translation for translation in translations if translation.padding_weight is not None]
+    assert own.count(f'<th scope="col">{PADDING}</th>') == own.count("fell on padding") == len(drawn)
 
 
 def test_page_loads_nothing(translations):

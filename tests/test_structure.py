@@ -17,10 +17,10 @@ LAYERS = (
     {"decoder"},
     {"classic"},
     {"model"},
-    {"search"},
+    {"search", "tutorial"},
     {"translation"},
     {"translator"},
-    {"evaluation", "explain", "comparison", "bottleneck", "training_state"},
+    {"evaluation", "explain", "inside", "comparison", "bottleneck", "training_state"},
     {"training"},
 )
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -21,7 +21,8 @@ import torch
 from safetensors.torch import load_file
 
 from seq2seq import training
-from seq2seq.config import ModelConfig, TrainConfig
+from seq2seq.classic import CLASSIC
+from seq2seq.config import PAD, ModelConfig, TrainConfig
 from seq2seq.data import DataError, read_pairs
 from seq2seq.evaluation import validation_bleu
 from seq2seq.model import kinds
@@ -80,15 +81,22 @@ def same(left: Path, right: Path) -> None:
 def test_a_toy_language_is_learned(kind, data, tmp_path):
     """Sentences it never saw, word order and all; and what is written to disk is what has learned it."""
     sizes = {"embedding_size": 32, "hidden_size": 64, "attention_size": 32, "dropout": 0.0, "word_dropout": 0.0}
+    steps = 350
+    if kind in CLASSIC:
+        sizes["embedding_size"] = sizes["hidden_size"]
+    if kind == "classic-plain":
+        # Its first state alone must carry the sentence, through every step: that takes more room and more practice.
+        sizes |= {"embedding_size": 128, "hidden_size": 128}
+        steps = 800
     settings = {
         "batch_tokens": 400,
-        "max_steps": 350,
+        "max_steps": steps,
         "learning_rate": 5e-3,
         "warmup_steps": 50,
         "label_smoothing": 0.0,
     }
     files = {"data": (str(toy.write(tmp_path / "train.tsv", TRAIN)),), "valid": data[2:]}
-    config = TrainConfig(**files, **settings, validate_every=350, average_decay=0.98)
+    config = TrainConfig(**files, **settings, validate_every=steps, average_decay=0.98)
     train(model_config(kind, vocab_size=120, **sizes), config, tmp_path / "out")
     translator = Translator.from_checkpoint(tmp_path / "out", device="cpu")
     assert not {source for source, _ in TEST} & {source for source, _ in TRAIN}
@@ -96,6 +104,22 @@ def test_a_toy_language_is_learned(kind, data, tmp_path):
         made = translator.texts([source for source, _ in TEST], beam_size=beam_size)
         right = sum(output == target for output, (_, target) in zip(made, TEST, strict=True))
         assert right > 0.95 * len(TEST)
+
+
+@pytest.mark.parametrize("kind", sorted(CLASSIC))
+def test_padding_stays_the_zero_vector_of_a_classic_model(kind, whole):
+    """Occlusion hides a word behind it; nothing but the embedding itself can keep it zero in these kinds."""
+    left = outcome(whole(kind))
+    rows = [tensor[PAD] for name, tensor in left.items() if name.endswith("coder.embedding.weight")]
+    assert len(rows) == 6 and not any(row.any() for row in rows), "in use, trained and averaged, on both sides"
+
+
+def test_sources_longer_than_the_memory_are_trained_on_as_far_as_it_goes(data, tmp_path):
+    """A classic memory of few places makes a run no shorter: the pairs stay, cut."""
+    run = train(model_config("classic-attention", max_length=3), short(data, max_steps=2), tmp_path / "out")
+    assert any(len(source) > 3 for source, _ in run.corpus.pairs) and len(run.corpus.pairs) == 130
+    made = Translator.from_checkpoint(tmp_path / "out", device="cpu").translate(TEST[0][0])
+    assert made.warnings and made.attention_pieces.shape[1] <= 3
 
 
 def test_the_log_tells_of_the_best_weights(data, tmp_path):
@@ -321,6 +345,7 @@ def test_an_existing_checkpoint_is_not_overwritten(data, tmp_path):
         ({"hidden_size": 10}, "hidden_size was 8, is 10"),
         ({"kind": "plain"}, "kind was additive, is plain"),
         ({"dropout": 0.3}, "dropout was 0.1, is 0.3"),
+        ({"max_length": 12}, "max_length was 40, is 12"),
     ],
 )
 def test_resuming_with_other_settings_is_refused_naming_them(data, tmp_path, change, says):

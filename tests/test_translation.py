@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seq2seq.translation import OWN_FIELDS
+from seq2seq.translation import OWN_FIELDS, PADDING
 from tests.conftest import UNSEEN
 
 
@@ -29,7 +29,15 @@ def test_json_holds_everything_within_its_rounding(translation):
         assert (made[name] is None) == (exact is None)
         if exact is not None:
             np.testing.assert_allclose(made[name], exact, atol=1e-6)
-            np.testing.assert_allclose(np.sum(made[name], axis=1), 1, atol=1e-3)
+            if translation.padding_weight is None:
+                np.testing.assert_allclose(np.sum(made[name], axis=1), 1, atol=1e-3)
+    assert ("padding_weight" in made) == (translation.padding_weight is not None)
+    if "padding_weight" in made:
+        # It may take up what the rounding of the words leaves, so that the row is whole.
+        rounding = 1e-6 * len(translation.source_words)
+        np.testing.assert_allclose(made["padding_weight"], translation.padding_weight, atol=rounding)
+        np.testing.assert_allclose(np.sum(made["attention"], axis=1) + made["padding_weight"], 1, atol=1e-3)
+        assert (np.sum(made["attention_pieces"], axis=1) <= 1 + 1e-4).all()
     np.testing.assert_allclose(made["token_log_probs"], translation.token_log_probs, atol=1e-6)
     assert made["log_prob"] == pytest.approx(sum(translation.token_log_probs), abs=1e-5)
     assert [[piece for piece, _ in step] for step in made["candidates"]] == [
@@ -42,8 +50,9 @@ def test_alternatives_have_only_what_is_their_own(translation):
     assert len(made["alternatives"]) == 2
     for other, shown in zip(translation.alternatives, made["alternatives"], strict=True):
         whole = other.to_dict()
-        assert set(shown) == set(OWN_FIELDS) and "alternatives" not in whole
-        assert all(shown[name] == whole[name] for name in OWN_FIELDS)
+        own = set(OWN_FIELDS) - ({"padding_weight"} if translation.padding_weight is None else set())
+        assert set(shown) == own and "alternatives" not in whole
+        assert all(shown[name] == whole[name] for name in own)
         # What is left out must be the same as in the main object, but for the warnings of one that was cut off.
         for name in set(whole) - set(OWN_FIELDS) - {"warnings"}:
             assert whole[name] == made[name]
@@ -53,19 +62,47 @@ def test_no_alternatives_unless_asked_for(translator):
     assert "alternatives" not in translator.translate(UNSEEN[0], beam_size=3).to_dict()
 
 
+def test_only_classic_attention_has_weight_on_padding(kind, translation):
+    every = (translation, *translation.alternatives)
+    assert all((one.padding_weight is not None) == (kind == "classic-attention") for one in every)
+
+
+def test_columns_are_the_words_and_padding_and_their_weights_sum_to_one(translation):
+    columns, weights = translation.columns()
+    if translation.attention is None:
+        assert columns == () and weights is None
+        return
+    S = len(translation.source_words)
+    assert columns[:S] == translation.source_words and weights.shape == (len(translation.target_words), len(columns))
+    assert columns[S:] == (() if translation.padding_weight is None else (PADDING,))
+    np.testing.assert_array_equal(weights[:, :S], translation.attention)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
+    assert (weights >= 0).all()
+
+
 def test_the_table_is_the_word_weights(translation):
     frame = translation.to_frame()
     assert isinstance(frame, pd.DataFrame) and list(frame.index) == list(translation.target_words)
     if translation.attention is None:
         assert frame.shape[1] == 0
     else:
-        assert list(frame.columns) == list(translation.source_words)
-        np.testing.assert_array_equal(frame.to_numpy(), translation.attention)
+        padded = translation.padding_weight is not None
+        assert list(frame.columns) == [*translation.source_words, *[PADDING] * padded]
+        np.testing.assert_array_equal(frame.to_numpy()[:, : len(translation.source_words)], translation.attention)
+        assert not padded or np.array_equal(frame[PADDING], translation.padding_weight)
 
 
 def test_repeated_words_keep_their_own_columns(translator):
     made = translator.translate("the dog the dog the dog")
-    assert made.to_frame().shape == (len(made.target_words), 0 if made.attention is None else 7)
+    padded = made.padding_weight is not None
+    assert made.to_frame().shape == (len(made.target_words), 0 if made.attention is None else 7 + padded)
+
+
+@pytest.mark.parametrize("kind", ["classic-attention"])
+def test_a_word_called_padding_keeps_its_own_column(translator):
+    made = translator.translate("padding the padding")
+    assert list(made.to_frame().columns) == ["padding", "the", "padding", "<eos>", PADDING]
+    np.testing.assert_array_equal(made.to_frame().to_numpy()[:, 0], made.attention[:, 0])
 
 
 def test_log_prob_is_recomputed_from_what_is_shown(translation):

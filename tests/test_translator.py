@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.attention import ATTENTIONS
-from seq2seq.config import BOS, EOS
+from seq2seq.classic import CLASSIC
+from seq2seq.config import BOS, EOS, UNK
 from seq2seq.model import CheckpointError
 from seq2seq.search import penalty
-from seq2seq.tokenizer import UNKNOWN_TEXT, Tokenizer
+from seq2seq.tokenizer import UNKNOWN_TEXT, Pieces, Tokenizer, save_tokenizers
 from seq2seq.translator import (
     CANDIDATES,
     MAX_BEAM_SIZE,
@@ -27,6 +28,7 @@ from seq2seq.translator import (
     to_words,
 )
 from tests.conftest import ENGLISH, FRENCH, UNSEEN, tiny_model
+from tests.test_search import never_end
 
 
 def same(left, right) -> None:
@@ -39,6 +41,9 @@ def same(left, right) -> None:
     if one["attention"] is not None:
         np.testing.assert_allclose(one["attention"], two["attention"], atol=2e-5)
         np.testing.assert_allclose(one["attention_pieces"], two["attention_pieces"], atol=2e-5)
+    assert ("padding_weight" in one) == ("padding_weight" in two)
+    if "padding_weight" in one:
+        np.testing.assert_allclose(one["padding_weight"], two["padding_weight"], atol=2e-5)
 
 
 # -- text ----------------------------------------------------------------------------------------------------------
@@ -154,11 +159,13 @@ def test_a_given_target_is_scored_by_the_model(translator):
             )
         expected = torch.log_softmax(logits[0], -1)[range(len(ids)), ids]
         np.testing.assert_allclose(made.token_log_probs, expected, atol=1e-5)
-        assert (
-            made.attention_pieces is None
-            if weights is None
-            else np.allclose(made.attention_pieces, weights[0], atol=1e-6)
-        )
+        if weights is None:
+            assert made.attention_pieces is None
+        else:
+            assert weights.size(2) == (
+                translator.model.config.max_length if made.padding_weight is not None else len(source)
+            )
+            np.testing.assert_allclose(made.attention_pieces, weights[0, :, : len(source)], atol=1e-6)
 
 
 def test_alternatives_come_in_order_and_differ(translator):
@@ -174,6 +181,9 @@ def test_alternatives_come_in_order_and_differ(translator):
 
 
 def test_a_penalty_changes_the_order_but_no_log_prob(translator):
+    decoder = translator.model.decoder
+    with torch.no_grad():  # so likely an end that hypotheses are of many lengths: among equal ones no penalty decides
+        (decoder.out.bias if translator.model.config.classic else decoder.bias)[EOS] = 3.0
     bare, punished = ({}, {})
     for found, alpha in ((bare, 0.0), (punished, 3.0)):
         for text in UNSEEN:
@@ -195,9 +205,10 @@ def test_attention_rows_sum_to_one(translator, beam_size):
         np.testing.assert_allclose(made.attention_pieces.sum(1), 1, atol=1e-5)
 
 
-def test_a_plain_model_shows_no_attention(tokenizer):
-    made = Translator(tiny_model("plain", len(tokenizer)), tokenizer).translate("A dog.", beam_size=2)
-    assert made.attention is None and made.attention_pieces is None
+@pytest.mark.parametrize("kind", ["plain", "classic-plain"])
+def test_a_plain_model_shows_no_attention(translator):
+    made = translator.translate("A dog.", beam_size=2)
+    assert made.attention is None and made.attention_pieces is None and made.padding_weight is None
 
 
 @given(st.data())
@@ -221,8 +232,7 @@ def test_unknown_words_and_cut_translations_are_said(translator):
     made = translator.translate("A 🙂 dog")
     assert [made.source_words[i] for i in made.unknown_words] == ["🙂"]
     assert any("🙂" in warning for warning in made.warnings)
-    with torch.no_grad():
-        translator.model.decoder.bias[EOS] = -100.0
+    never_end(translator.model)
     for beam_size in (1, 3):
         cut = translator.translate("A dog", beam_size=beam_size)
         limit = 2 * len(cut.source_pieces) + 10
@@ -241,14 +251,198 @@ def test_special_pieces_in_a_text_are_only_text(translator):
     )
 
 
+# -- sources that are cut, and weight on padding -------------------------------------------------------------------
+
+LONG = " ".join(ENGLISH)
+"""More pieces than a classic model reads."""
+
+
+def readable(source: Pieces, count: int) -> tuple[int, int]:
+    """How many of its words, `<eos>` included, lie whole in the first `count` pieces, and how many real ones do not."""
+    last = {word: piece for piece, word in enumerate(source.word_of)}
+    whole = sum(piece < count for piece in last.values())
+    return whole, len(source.words) - 1 - min(whole, len(source.words) - 1)
+
+
+def cut_warnings(made) -> list[str]:
+    return [warning for warning in made.warnings if "cut off unread" in warning]
+
+
+@pytest.mark.parametrize("kind", sorted(CLASSIC))
+@pytest.mark.parametrize("text", [UNSEEN[1], "playing", "The well-known 3.5"])
+def test_a_source_ends_where_it_was_cut_and_the_lost_words_are_counted(kind, tokenizer, text):
+    whole = tokenizer.encode(text)
+    for places in range(1, len(whole.ids) + 2):
+        model = tiny_model(kind, len(tokenizer), max_length=places)
+        made = Translator(model, tokenizer).translate(text)
+        words, lost = readable(whole, places)
+        assert made.source_words == whole.words[: max(words, 1)]
+        if words:  # a word that does not fit goes whole
+            assert made.source_pieces == tuple(p for p, of in zip(whole.pieces, whole.word_of) if of < words)
+        else:  # but something must be read
+            assert made.source_pieces == whole.pieces[:places]
+        assert made.source_word_of == whole.word_of[: len(made.source_pieces)]
+        said = "word was" if lost == 1 else f"{lost} words were"
+        expected = f"This model reads at most {places} pieces: the last {said} cut off unread."
+        assert cut_warnings(made) == ([expected] if lost else [])
+        assert made.text == text, "the text is shown whole"
+        if made.attention is not None:
+            assert made.attention.shape == (len(made.target_words), len(made.source_words))
+            assert made.attention_pieces.shape == (len(made.target_pieces), len(made.source_pieces))
+
+
+def test_only_classic_sources_are_cut(kind, tokenizer):
+    made = Translator(tiny_model(kind, len(tokenizer), max_length=4), tokenizer).translate(LONG)
+    assert bool(cut_warnings(made)) == (kind in CLASSIC)
+    assert (made.source_words == tokenizer.encode(LONG).words) == (kind not in CLASSIC)
+
+
+@pytest.mark.parametrize("kind", sorted(CLASSIC))
+def test_nothing_behind_the_cut_takes_part(translator):
+    """Searched and forced alike, the translation is that of the words that were read."""
+    [source] = translator.read([LONG])
+    assert source.cut and len(source.ids) <= translator.model.config.max_length
+    other = translator.tokenizer.text(source.ids) + " anticonstitutionnellement, and more."
+    assert translator.read([other])[0].ids == source.ids
+    for settings in ({}, {"beam_size": 3}, {"target": FRENCH[1]}):
+        mine, theirs = translator.translate(LONG, **settings), translator.translate(other, **settings)
+        assert mine.target_pieces == theirs.target_pieces and mine.token_log_probs == theirs.token_log_probs
+    made = translator.translate(LONG, target=FRENCH[1])
+    ids = translator.tokenizer.encode(FRENCH[1]).ids
+    with torch.no_grad():
+        lengths, prev = torch.tensor([len(source.ids)]), torch.tensor([[BOS, *ids[:-1]]])
+        logits, _ = translator.model(torch.tensor([source.ids]), lengths, prev)
+    expected = torch.log_softmax(logits[0], -1)[range(len(ids)), ids]
+    np.testing.assert_allclose(made.token_log_probs, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", sorted(CLASSIC))
+@pytest.mark.parametrize("beam_size", (1, 3))
+def test_cut_sources_among_others_are_translated_as_alone(translator, beam_size):
+    texts = [UNSEEN[0], LONG, UNSEEN[2], LONG + " " + LONG]
+    together = translator.translate(texts, beam_size=beam_size)
+    assert [len(cut_warnings(made)) for made in together] == [0, 1, 0, 1]
+    for text, made in zip(texts, together, strict=True):
+        same(made, translator.translate(text, beam_size=beam_size))
+    assert translator.texts(texts, beam_size=beam_size) == [made.translation for made in together]
+
+
+@pytest.mark.parametrize("kind", sorted(CLASSIC))
+def test_the_stream_of_a_cut_source_ends_in_its_translation(translator):
+    *parts, last = translator.stream(LONG)
+    whole = translator.translate(LONG)
+    same(last, whole)
+    assert last.target_pieces == whole.target_pieces and last.token_log_probs == whole.token_log_probs
+    assert last.candidates == whole.candidates and last.source_word_of == whole.source_word_of
+    if whole.attention is not None:
+        np.testing.assert_array_equal(last.attention, whole.attention)
+        np.testing.assert_array_equal(last.padding_weight, whole.padding_weight)
+    assert parts and all(cut_warnings(part) == cut_warnings(whole) != [] for part in parts), (
+        "said from the first word on"
+    )
+    assert all(part.source_words == whole.source_words for part in parts)
+
+
+@pytest.mark.parametrize("kind", ["classic-attention"])
+@pytest.mark.parametrize("beam_size", (1, 3))
+def test_rows_and_padding_together_are_all_the_weight(translator, beam_size):
+    """Within 1e-6, in the arrays and in what is written as JSON."""
+    for made in translator.translate([*UNSEEN, "🙂 ?", LONG], beam_size=beam_size, n_best=beam_size):
+        for one in (made, *made.alternatives):
+            assert one.attention.shape == (len(one.target_words), len(one.source_words))
+            assert one.padding_weight.shape == (len(one.target_words),)
+            assert (one.padding_weight >= 0).all() and (one.padding_weight <= 1).all()
+            np.testing.assert_allclose(one.attention.sum(1) + one.padding_weight, 1, atol=1e-6)
+        written = made.to_dict()
+        for one in (written, *written.get("alternatives", ())):
+            np.testing.assert_allclose(np.sum(one["attention"], 1) + one["padding_weight"], 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["classic-attention"])
+def test_padding_weight_is_what_the_decoder_put_behind_the_sentence(translator):
+    """Against the model's own weights on all its places, one word at a time; the pieces of a target word averaged."""
+    for text, target in zip((*UNSEEN, LONG), FRENCH, strict=True):
+        made = translator.translate(text, target=target)
+        [source] = translator.read([text])
+        ids = translator.tokenizer.encode(target).ids
+        with torch.no_grad():
+            lengths, prev = torch.tensor([len(source.ids)]), torch.tensor([[BOS, *ids[:-1]]])
+            _, weights = translator.model(torch.tensor([source.ids]), lengths, prev)
+        behind = weights[0, :, len(source.ids) :].sum(1).numpy()
+        for t in range(len(made.target_words)):
+            own = [behind[i] for i, word in enumerate(made.target_word_of) if word == t]
+            assert made.padding_weight[t] == pytest.approx(np.mean(own), abs=1e-6)
+
+
+def test_a_full_memory_has_no_padding(tokenizer):
+    places = len(tokenizer.encode(UNSEEN[1]).ids)
+    made = Translator(tiny_model("classic-attention", len(tokenizer), max_length=places), tokenizer).translate(
+        UNSEEN[1]
+    )
+    assert not made.padding_weight.round(6).any() and not cut_warnings(made)
+
+
+# -- two vocabularies ----------------------------------------------------------------------------------------------
+
+ENGLISH_WORDS = Tokenizer.of_words("a the dog tree eats sleeps under don't".split())
+FRENCH_WORDS = Tokenizer.of_words("un le chien arbre mange dort sous l'herbe aujourd'hui ! ?".split())
+
+
+@pytest.fixture
+def bilingual(kind) -> Translator:
+    model = tiny_model(kind, len(FRENCH_WORDS), source_vocab_size=len(ENGLISH_WORDS))
+    return Translator(model, ENGLISH_WORDS, "two", FRENCH_WORDS)
+
+
+@pytest.mark.parametrize("beam_size", (1, 3))
+def test_each_language_has_its_own_pieces(bilingual, beam_size):
+    made = bilingual.translate("the dog don't meow", beam_size=beam_size)
+    assert made.source_words == ("the", "dog", "don't", "meow", "<eos>")
+    assert [made.source_words[i] for i in made.unknown_words] == ["meow"] and "meow" in made.warnings[0]
+    target = {FRENCH_WORDS.piece(id) for id in range(len(FRENCH_WORDS))}
+    assert set(made.target_pieces) <= target
+    assert {piece for step in made.candidates for piece, _ in step} <= target
+    assert made.translation == FRENCH_WORDS.text(FRENCH_WORDS.ids(made.target_pieces))
+    assert bilingual.texts(["the dog don't meow"], beam_size=beam_size) == [made.translation]
+
+
+def test_a_target_is_read_in_the_target_language(bilingual):
+    made = bilingual.translate("a dog sleeps", target="un chien dort chat")
+    assert made.target_words == ("un", "chien", "dort", UNKNOWN_TEXT, "<eos>")
+    source, ids = ENGLISH_WORDS.encode("a dog sleeps").ids, FRENCH_WORDS.encode("un chien dort chat").ids
+    assert ids[3] == UNK
+    with torch.no_grad():
+        lengths, prev = torch.tensor([len(source)]), torch.tensor([[BOS, *ids[:-1]]])
+        logits, _ = bilingual.model(torch.tensor([source]), lengths, prev)
+    expected = torch.log_softmax(logits[0], -1)[range(len(ids)), ids]
+    np.testing.assert_allclose(made.token_log_probs, expected, atol=1e-5)
+
+
+def test_the_stream_of_two_vocabularies_ends_in_the_translation(bilingual):
+    last = list(bilingual.stream("the dog sleeps under a tree"))[-1]
+    same(last, bilingual.translate("the dog sleeps under a tree"))
+
+
+def test_a_checkpoint_keeps_both_vocabularies(bilingual, tmp_path):
+    bilingual.model.save_pretrained(tmp_path / "two", dtype=torch.float32)
+    path = tmp_path / "two" / "tokenizer.json"
+    path.write_text(save_tokenizers(ENGLISH_WORDS, FRENCH_WORDS), encoding="utf-8")
+    loaded = Translator.from_checkpoint(tmp_path / "two", device="cpu")
+    same(loaded.translate("a dog eats"), bilingual.translate("a dog eats"))
+    swapped, joint = save_tokenizers(FRENCH_WORDS, ENGLISH_WORDS), ENGLISH_WORDS.to_json()
+    for content in (swapped, joint, '{"source": {}, "target": {}}'):
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(CheckpointError, match="tokenizer.json"):
+            Translator.from_checkpoint(tmp_path / "two", device="cpu")
+
+
 # -- streaming -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("endless", (False, True))
 def test_a_stream_grows_word_by_word_into_the_translation(translator, endless):
     if endless:
-        with torch.no_grad():
-            translator.model.decoder.bias[EOS] = -100.0
+        never_end(translator.model)
     for text in UNSEEN:
         seen = list(translator.stream(text))
         whole = translator.translate(text)

@@ -8,6 +8,7 @@ import gradio as gr
 
 from seq2seq import comparison
 from seq2seq.demo import models
+from seq2seq.inside import open_up
 
 
 def check_strings(**arguments: Any) -> None:
@@ -33,6 +34,20 @@ def translate(text: str, checkpoint: str = models.DEFAULT, beam_size: int = 1) -
     check_strings(text=text, checkpoint=checkpoint)
     try:
         return models.translator(checkpoint).translate(text, beam_size=whole(beam_size)).to_dict()
+    except models.REFUSALS as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def inside(text: str, checkpoint: str = models.DEFAULT) -> dict[str, Any]:
+    """Translate English text to French and give every value of every decoding step, with its formula and shape.
+
+    Parameters:
+        text: The English sentence.
+        checkpoint: The model, by the name of its folder.
+    """
+    check_strings(text=text, checkpoint=checkpoint)
+    try:
+        return open_up(models.translator(checkpoint), text).to_dict()
     except models.REFUSALS as error:
         raise gr.Error(str(error), print_exception=False) from error
 

@@ -9,13 +9,13 @@ import gradio as gr
 import numpy as np
 
 from seq2seq.comparison import Comparison, compare
-from seq2seq.demo import models
+from seq2seq.demo import links, models
 from seq2seq.demo.attention_view import AttentionView, message, occlusion_view, strip_view, view
 from seq2seq.demo.bottleneck_panel import bottleneck_panel
 from seq2seq.demo.duet import Duet, duet
+from seq2seq.demo.links import BEAMS
 from seq2seq.demo.long_view_panel import long_view_panel
 from seq2seq.demo.own_test_panel import own_test_panel
-from seq2seq.demo.translate_tab import BEAMS, beam_from_link
 from seq2seq.explain import agreement, occlusion, summary
 from seq2seq.translation import Translation
 
@@ -93,10 +93,10 @@ def _agreement(translation: Translation, lost: np.ndarray) -> str:
 
 def from_link(request: gr.Request) -> tuple[Any, ...]:
     """What `/?tab=compare&text=…&checkpoint=…&beam=…` asks for: text, right model, beam, then as `everything`."""
-    asked = request.query_params
-    if asked.get("tab") != "compare" or not asked.get("text"):
+    asked = links.asked(request, links.COMPARE)
+    if not asked:
         return (gr.skip(),) * 8
-    beam = beam_from_link(asked.get("beam", "1"))
+    beam = links.beam_size(asked)
     left, right = models.default_pair()
     right = asked.get("checkpoint", right)
     known = right if right in models.names() else gr.skip()

@@ -8,13 +8,13 @@ from typing import Any
 
 import gradio as gr
 
-from seq2seq.demo import api, models
+from seq2seq.demo import api, links, models
 from seq2seq.demo.compare_tab import compare_tab
+from seq2seq.demo.inside_tab import inside_tab
 from seq2seq.demo.translate_tab import translate_tab
 from seq2seq.trial import MAX_BYTES
 
 TITLE = "Attention Lens"
-TABS = ("translate", "compare")
 QUEUE, SESSIONS, CACHE_SECONDS = 64, 1000, 3600
 """Events that may wait, sessions whose last result is kept, and how long an uploaded file is: bounds for a public page."""
 HEADER = """<div id="lens-header"><span class="lens-device">running on {device}</span><h1>Attention Lens</h1>
@@ -27,20 +27,17 @@ def build() -> gr.Blocks:
         # First, so that no event of the page takes its name.
         gr.api(api.translate, api_name="translate", concurrency_limit=4)
         gr.api(api.compare, api_name="compare", concurrency_limit=4)
+        gr.api(api.inside, api_name="inside", concurrency_limit=4)
         gr.HTML(HEADER.format(device=escape(models.device_name())))
         with gr.Tabs() as tabs:
-            with gr.Tab("Translate", id=TABS[0]):
-                translate_tab(page)
-            with gr.Tab("Compare", id=TABS[1]):
+            with gr.Tab("Translate", id=links.TRANSLATE):
+                sentence = translate_tab(page)
+            with gr.Tab("Compare", id=links.COMPARE):
                 compare_tab(page)
-        page.load(tab_from_link, None, tabs, api_visibility="private", show_progress="hidden")
+            with gr.Tab("Inside", id=links.INSIDE) as inside:
+                filled = inside_tab(page, inside, sentence)
+        filled.then(links.tab, None, tabs, api_visibility="private", show_progress="hidden")
     return page.queue(max_size=QUEUE)
-
-
-def tab_from_link(request: gr.Request) -> Any:
-    """The tab that `/?tab=…` asks for."""
-    tab = request.query_params.get("tab")
-    return gr.Tabs(selected=tab) if tab in TABS else gr.skip()
 
 
 def launch_options() -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from seq2seq.demo import models
+from seq2seq.demo import links, models
 from seq2seq.demo.attention_view import MAX_CELLS, AttentionView, message, view
+from seq2seq.demo.links import BEAMS
 from seq2seq.figures import grid
 from seq2seq.translation import Translation
 
@@ -28,8 +29,6 @@ SECONDS_A_WORD, FRAME, LATE_FRAME = 0.055, 0.045, 0.25
 """A sentence is decoded faster than the eye follows, so words are slowed down to SECONDS_A_WORD, and to FRAME, the least time
 between two pictures, when there are many. A long sentence is not slowed down; after a second of it pictures are rare."""
 SLOWED_WORDS = 30
-BEAMS = 10
-"""The widest beam the page offers."""
 HELP = (
     "Each row of the picture is one French word, and its weights over the English words sum to 100 %. The colours mean the "
     "same in every sentence. `<eos>` is the end mark that both sentences carry. A word is cut into pieces for the "
@@ -124,19 +123,14 @@ def redraw(translation: Translation | None, unit: str, eos: bool) -> tuple[Any, 
     return view(translation, pieces=unit == PIECES, show_eos=eos), *tables(translation, unit, eos)
 
 
-def beam_from_link(asked: str) -> int:
-    """The beam a link asks for; 1 if that is none the page offers."""
-    return int(asked) if asked in map(str, range(1, BEAMS + 1)) else 1
-
-
 def from_link(request: gr.Request) -> Iterator[Shown]:
     """What `/?text=…&checkpoint=…&beam=…` asks for: text, checkpoint and beam for the controls, then as `translate`."""
-    asked = dict(request.query_params)
-    if not asked.get("text") or asked.get("tab") == "compare":
+    asked = links.asked(request, links.TRANSLATE)
+    if not asked:
         yield (gr.skip(),) * 8  # a generator that yields nothing would empty the page
         return
     checkpoint = asked.get("checkpoint", models.names()[0])
-    beam = beam_from_link(asked.get("beam", "1"))
+    beam = links.beam_size(asked)
     known = checkpoint if checkpoint in models.names() else gr.skip()
     for shown in translate(asked["text"], checkpoint, beam, WORDS, False):
         yield asked["text"], known, beam, *shown
@@ -145,8 +139,9 @@ def from_link(request: gr.Request) -> Iterator[Shown]:
 # -- layout and wiring ---------------------------------------------------------------------------------------------
 
 
-def translate_tab(page: gr.Blocks) -> None:
-    """Lays the tab out inside an open `gr.Blocks` and wires it; the page's address may fill it when it loads."""
+def translate_tab(page: gr.Blocks) -> gr.Textbox:
+    """Lays the tab out inside an open `gr.Blocks` and wires it; the page's address may fill it when it loads. Returns the box
+    in which the sentence stands."""
     first = show(models.translator(models.names()[0]).translate(EXAMPLES[0]), WORDS, False)
     text = gr.Textbox(
         EXAMPLES[0], label="English", placeholder="Type an English sentence and press Enter", submit_btn="Translate",
@@ -187,3 +182,4 @@ def translate_tab(page: gr.Blocks) -> None:
     for switch in (unit, eos):
         switch.input(**redrawing)
     page.load(from_link, None, [text, checkpoint, beam, *outputs], **options)
+    return text

@@ -1,0 +1,66 @@
+"""The tab Inside: one sentence through one decoder, step by step, with every value on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from gradio.events import Dependency
+
+from seq2seq.demo import links, models
+from seq2seq.demo.attention_view import message
+from seq2seq.demo.inside_view import InsideView, inside_view
+from seq2seq.inside import open_up
+
+ABOUT = (
+    "One step of the decoder for each piece that it writes. Each box is a value with its formula, its shape in letters and in "
+    "numbers, and its numbers as colours. B is the batch (1 here), S the source pieces, E the embedding, H the hidden "
+    "state, V the vocabulary. Walk with the slider, the pieces, or the keys ← and →."
+)
+
+
+def look(text: str, checkpoint: str) -> dict[str, Any]:
+    """What the tab shows of a sentence."""
+    try:
+        return inside_view(open_up(models.translator(checkpoint), text), models.label(checkpoint))
+    except models.REFUSALS as error:
+        return message(str(error))
+
+
+def entered(current: str, taken: str | None, text: str, checkpoint: str) -> tuple[Any, Any, Any]:
+    """On entering the tab: the sentence of Translate, if that is another than was taken last; else what stands here stays."""
+    if current == taken or not current.strip():
+        return gr.skip(), gr.skip(), gr.skip()
+    return current, current, look(current, checkpoint)
+
+
+def from_link(current: str, request: gr.Request) -> tuple[Any, ...]:
+    """What `/?tab=inside&text=…&checkpoint=…` asks for: text, checkpoint, the sentence of Translate as taken, picture."""
+    asked = links.asked(request, links.INSIDE)
+    if not asked:
+        return (gr.skip(),) * 4
+    checkpoint = asked.get("checkpoint", models.names()[0])
+    known = checkpoint if checkpoint in models.names() else gr.skip()
+    return asked["text"], known, current, look(asked["text"], checkpoint)
+
+
+def inside_tab(page: gr.Blocks, tab: gr.Tab, sentence: gr.Textbox) -> Dependency:
+    """Lays the tab out inside `tab` and wires it. sentence: where the current sentence of the page stands.
+
+    Returns the event that fills the tab from a link: only after it may the tab be entered, or it would take that sentence.
+    """
+    gr.Markdown(ABOUT, elem_classes="help")
+    with gr.Row():
+        text = gr.Textbox(
+            "", label="English", placeholder="Type an English sentence and press Enter", submit_btn="Open up",
+            lines=1, max_lines=4, elem_id="inside-text", scale=3,
+        )  # fmt: skip
+        checkpoint = gr.Dropdown(
+            models.choices(), value=models.names()[0], label="Decoder", elem_id="inside-model", scale=2, min_width=240
+        )
+    view = InsideView(None, elem_id="inside-view")
+    taken = gr.State()
+    options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
+    gr.on([text.submit, checkpoint.input], look, [text, checkpoint], view, trigger_mode="always_last", **options)
+    tab.select(entered, [sentence, taken, text, checkpoint], [text, taken, view], **options)
+    return page.load(from_link, sentence, [text, checkpoint, taken, view], **options)
