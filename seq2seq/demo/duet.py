@@ -34,8 +34,21 @@ def duet(comparison: Comparison, labels: Mapping[str, str]) -> dict[str, Any]:
             for side, translation in sides.items()
         ],
         "parted_at": comparison.parted_at,
-        "warnings": list(dict.fromkeys((*comparison.warnings, *comparison.left.warnings, *comparison.right.warnings))),
+        "warnings": warnings(comparison, labels),
     }
+
+
+def warnings(comparison: Comparison, labels: Mapping[str, str]) -> list[str]:
+    """All warnings; one that is about one side only says which."""
+    left, right = comparison.left.warnings, comparison.right.warnings
+    both = [warning for warning in left if warning in right]
+    named = [
+        f"{labels[side]}: {warning}"
+        for side, own in (("left", left), ("right", right))
+        for warning in own
+        if warning not in both
+    ]
+    return [*comparison.warnings, *both, *named]
 
 
 def facts(comparison: Comparison, side: str, translation: Translation) -> list[list[str]]:

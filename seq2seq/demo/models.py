@@ -22,11 +22,12 @@ REFUSALS = (TextError, SearchError, CheckpointError, DataError)
 
 @cache
 def names() -> tuple[str, ...]:
-    """The checkpoints in the folder `checkpoints`, the default one first. Raises CheckpointError if there is none."""
+    """The checkpoints in the folder `checkpoints`, the default one first and the classic ones last. Raises CheckpointError if
+    there is none."""
     found = sorted(path.parent.name for path in CHECKPOINTS.glob(f"*/{CONFIG_FILE}"))
     if not found:
         raise CheckpointError(f"no checkpoint in {CHECKPOINTS}; train one with: python -m seq2seq train --help")
-    return tuple(sorted(found, key=lambda name: name != DEFAULT))
+    return tuple(sorted(found, key=lambda name: (name != DEFAULT, "classic" in name, name)))
 
 
 @cache

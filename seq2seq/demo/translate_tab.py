@@ -151,7 +151,9 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
         examples = [gr.Button(example, size="sm", variant="secondary") for example in EXAMPLES]
     asked = gr.Number(0, visible="hidden")  # changes when something other than the controls asks for a translation
     with gr.Row(elem_id="settings"):
-        checkpoint = gr.Radio(models.choices(), value=models.names()[0], label="Model", elem_id="checkpoint", scale=2)
+        checkpoint = gr.Dropdown(
+            models.choices(), value=models.names()[0], label="Model", elem_id="checkpoint", scale=2
+        )
         beam = gr.Slider(
             1, BEAMS, value=1, step=1, label="Beam (1 = greedy)", elem_id="beam", scale=1, min_width=200, buttons=[]
         )

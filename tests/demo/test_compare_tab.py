@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from seq2seq.bottleneck import CLAUSES
+from seq2seq.comparison import compare
 from seq2seq.demo import api, bottleneck_panel, compare_tab, long_view_panel, models, own_test_panel
 from seq2seq.demo.compare_tab import NEEDED, SAW, everything, saw
+from seq2seq.demo.duet import duet
 from seq2seq.explain import occlusion
 from seq2seq.translator import Translator
 
@@ -96,6 +98,17 @@ def test_growth_has_one_more_point_each_time_and_real_sentences() -> None:
     assert list(table["words"]) == sorted(table["words"])
     assert table["right"][0] == models.translator(PAIR[1]).translate(table["English"][0]).translation
     assert CLAUSES[2].english in table["English"][2]
+
+
+def test_a_warning_says_which_side_it_is_about() -> None:
+    names = ("en-fr-additive", "en-fr-classic-attention")
+    labels = models.labels(*names)
+    made = compare(*map(models.translator, names), "dog " * 50)
+    own = {side: getattr(made, side).warnings for side in labels}
+    assert any("at most 40 pieces" in warning for warning in own["right"])
+    assert duet(made, labels)["warnings"] == [f"{labels[side]}: {text}" for side in labels for text in own[side]]
+    both = compare(*map(models.translator, names), "A 😀 sleeps.")
+    assert duet(both, labels)["warnings"] == list(both.left.warnings) == list(both.right.warnings), "said once"
 
 
 def test_own_clauses_and_their_mistakes() -> None:
