@@ -18,7 +18,7 @@ class Note(Protocol):
     """Whoever wants to watch a step hands one in: it is told each value on the way, with its formula, where it is computed.
 
     shape: in letters, "(B, S)". A formula names the values that it is computed from, so that it also says which lead to
-    which. Returns the value.
+    which. Returns the value with which the step goes on: the same, or another one of its shape in its place.
     """
 
     def __call__(self, name: str, formula: str, shape: str, value: Tensor) -> Tensor: ...

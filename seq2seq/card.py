@@ -125,6 +125,7 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
         return ""
     scored = {key: value for key, value in sets.items() if "bleu" in value}
     aligned = {key: value for key, value in sets.items() if "aer" in value}
+    judged = {key.removesuffix(".faithfulness"): value for key, value in sets.items() if "matters" in value}
     parts = ["## Scores"]
     if scored:
         rows = [
@@ -144,6 +145,15 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
             f"| {k} | {v['sentences']:,} | {v['aer']} | {v['precision']} | {v['recall']} |" for k, v in aligned.items()
         ]
         parts.append("| alignment | sentences | AER | precision | recall |\n|---|---|---|---|---|\n" + "\n".join(rows))
+    if judged:
+        rows = [
+            f"| {k} | {v['words']:,} | {100 * v['matters']:.1f} % | {v['masked']} | {v['others']} |"
+            for k, v in judged.items()
+        ]
+        parts.append(
+            "| does the highlight matter? | words | it does | masked, nats | another word masked, nats |\n"
+            "|---|---|---|---|---|\n" + "\n".join(rows)
+        )
     commands = [value["command"] for value in sets.values() if "command" in value]
     if commands:
         parts.append("Computed by\n\n```bash\n" + "\n".join(commands) + "\n```")

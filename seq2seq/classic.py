@@ -81,6 +81,7 @@ class ClassicAttentionDecoder(ClassicDecoder):
     """
 
     looks_back = True
+    weights_name = "attn_weights"
     about = "the AttnDecoderRNN of the PyTorch tutorial: a GRU decoder whose attention looks at positions, not at words"
 
     def __init__(self, config: ModelConfig) -> None:
@@ -99,7 +100,7 @@ class ClassicAttentionDecoder(ClassicDecoder):
         scores = self.attn(torch.cat([embedded[0], hidden[0]], dim=1))
         note("attn_scores", "attn [embedded ; old hidden]", "(B, max_length)", scores)
         weights = torch.softmax(scores, dim=1, dtype=torch.float32)
-        note("attn_weights", "softmax(attn_scores)", "(B, max_length)", weights)
+        weights = note("attn_weights", "softmax(attn_scores)", "(B, max_length)", weights)
         applied = torch.bmm(weights.unsqueeze(1).to(state.memory.dtype), state.memory)
         note("attn_applied", "attn_weights · memory", "(B, 1, H)", applied)
         joined = torch.cat([embedded[0], applied.squeeze(1)], dim=1)

@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,6 +31,9 @@ from seq2seq.console import (
     write_files,
 )
 from seq2seq.options import configs, expand_lists, with_settings
+
+if TYPE_CHECKING:
+    from seq2seq.translator import Translator
 
 app = typer.Typer(
     help="Translate with small recurrent networks and see what they read.",
@@ -95,6 +98,13 @@ def translate(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write one offline page with pictures.")
     ] = None,
+    start: Annotated[str, typer.Option(metavar="TEXT", help="What if the translation had to begin so?")] = "",
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="WORD", help="What if this source word could not be read?")
+    ] = None,
+    dial: Annotated[
+        float, typer.Option(metavar="X", help="Attention from -1 (uniform) over 0 (learned) to 1 (one-hot).")
+    ] = 0.0,
 ) -> None:
     """Translate each TEXT, or each line of standard input, in order."""
     for path in (csv, html):
@@ -112,10 +122,13 @@ def translate(
     with bad_input():
         check_search(beam, n_best)
         translator = Translator.from_checkpoint(project_path(checkpoint), device)
+        questions = what_if(translator, texts, start, without or [], dial)
     kept = []
-    for start in range(0, len(texts), CHUNK):
-        made = translator.translate(texts[start : start + CHUNK], beam_size=beam, n_best=n_best, target=target)
-        for number, translation in enumerate(made, start + 1):
+    for first in range(0, len(texts), CHUNK):
+        with bad_input():
+            chunk = texts[first : first + CHUNK]
+            made = translator.translate(chunk, beam_size=beam, n_best=n_best, target=target, **questions)
+        for number, translation in enumerate(made, first + 1):
             for warning in translation.warnings:
                 note(f"warning: {'text' if text else 'line'} {number}: {warning}")
             if as_json:
@@ -130,6 +143,26 @@ def translate(
     write_files({csv: to_csv, html: to_html}, kept)
 
 
+def what_if(translator: Translator, texts: Sequence[str], start: str, without: Sequence[str], dial: float) -> dict:
+    """The flags that ask "what if", as arguments of `Translator.translate`. Raises CallError."""
+    from seq2seq.dial import Dial
+    from seq2seq.translator import clean
+
+    made: dict = {}
+    if start.strip():
+        made["start"] = translator.target_tokenizer.encode(clean(start)).pieces[:-1]
+    if without:
+        words = translator.read([clean(texts[0])])[0].words if texts else ()
+        if missing := [word for word in without if word not in words]:
+            raise CallError(f"--without {missing[0]}: no such word in the text; choose from {' '.join(words)}")
+        made["without"] = [i for i, word in enumerate(words) if word in without]
+    if dial:
+        made["dial"] = Dial(dial)
+    if made and len(texts) != 1:
+        raise CallError("--start, --without and --dial are for one text; give one")
+    return made
+
+
 @app.command()
 def evaluate(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
@@ -140,14 +173,20 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="Source tokens, target tokens, sure links, possible links, tab separated."),
     ] = None,
+    faithfulness: Annotated[
+        bool, typer.Option("--faithfulness", help="With --data: does masking the most attended word matter?")
+    ] = False,
     beam: Beam = 1,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     save: Annotated[bool, typer.Option("--save", help="Also write it into the checkpoint's metrics and card.")] = False,
 ) -> None:
-    """Score a checkpoint: BLEU and chrF of its translations (--data), or its alignment error rate (--alignment)."""
+    """Score a checkpoint: BLEU and chrF of its translations (--data), its alignment error rate (--alignment), or how often its
+    attention names the word that matters (--data and --faithfulness)."""
     if (data is None) == (alignment is None):
         raise CallError("give either --data FILE or --alignment FILE")
+    if faithfulness and (alignment or beam != 1):
+        raise CallError("--faithfulness goes with --data and greedy search; leave --alignment and --beam out")
     from seq2seq import evaluation
     from seq2seq.data import read_pairs
     from seq2seq.results import read_metrics, save_score, score_table
@@ -163,17 +202,18 @@ def evaluate(
         examples = read_pairs(data) if data else evaluation.read_alignments(alignment)
         check_texts([example.source for example in examples], f"{data or alignment}, pair")
         translator = Translator.from_checkpoint(folder, device)
-    if data:
-        result = evaluation.evaluate(translator, examples, beam_size=beam)
-    else:
-        try:
+    try:
+        if faithfulness:
+            result = evaluation.evaluate_faithfulness(translator, examples)
+        elif data:
+            result = evaluation.evaluate(translator, examples, beam_size=beam)
+        else:
             result = evaluation.evaluate_alignment(translator, examples)
-        except evaluation.NoAttentionError:
-            raise CallError(
-                f"{checkpoint} has no attention, so nothing to align by; choose another --checkpoint"
-            ) from None
+    except evaluation.NoAttentionError:
+        raise CallError(f"{checkpoint} has no attention to judge; choose another --checkpoint") from None
     if save:
         given = ("--data", str(data)) if data else ("--alignment", str(alignment))
+        given += ("--faithfulness",) * faithfulness
         save_score(Path(folder), result, checkpoint, given, beam if data else 1)
     print(json.dumps(result, ensure_ascii=False) if as_json else score_table(result))
 

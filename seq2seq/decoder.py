@@ -41,10 +41,12 @@ class Step(NamedTuple):
 class Decoder(nn.Module):
     """What every decoder is: a state to begin with, and a step.
 
-    looks_back: whether its steps have weights. about: what it is, in a clause for lists and model cards.
+    looks_back: whether its steps have weights, and weights_name: under which name they are noted. about: what it is, in a
+    clause for lists and model cards.
     """
 
     looks_back = False
+    weights_name = ""
     about = ""
 
     @classmethod
@@ -122,6 +124,7 @@ class AttentionDecoder(PlainDecoder):
     """A decoder that looks back at every source piece before each step (Bahdanau et al. 2015)."""
 
     looks_back = True
+    weights_name = "weights"
 
     @classmethod
     def describe(cls, kind: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 from sacremoses import MosesTokenizer
 
+from seq2seq import explain
 from seq2seq.data import DataError, Pair, read_rows
 from seq2seq.translator import Translator
 
@@ -258,3 +259,36 @@ def evaluate_alignment(translator: Translator, examples: Sequence[Alignment]) ->
         found.append(strongest_links(*cut, example.source_tokens, example.target_tokens))
     scores = alignment_scores(found, [e.sure for e in examples], [e.possible for e in examples])
     return {name: round(value, 4) for name, value in scores.items()} | {"sentences": len(examples)}
+
+
+# -- attention as an explanation -----------------------------------------------------------------------------------
+
+
+def evaluate_faithfulness(translator: Translator, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """How often the highlight matters, over the greedy translations of all sources: the object of
+    `evaluate --faithfulness --json`.
+
+    matters: the share of target words, `<eos>` left out, for which masking the most attended source word costs at least
+    log 2 of log-probability and more than masking another one. masked, others: what either costs on average, in nats. words:
+    how many target words that is. Raises NoAttentionError.
+    """
+    if not translator.model.decoder.looks_back:
+        raise NoAttentionError("the model has no attention that could be faithful")
+    began = time.perf_counter()
+    found = []
+    for pair in pairs:
+        made = translator.translate(pair.source)
+        if one := explain.highlights(made, explain.occlusion(translator, made)):
+            found.append(one)
+    matters, masked, others = (
+        np.concatenate([getattr(one, name) for one in found]) if found else np.zeros(0)
+        for name in ("matters", "masked", "others")
+    )
+    return {
+        "matters": round(float(matters.mean()), 4) if found else None,
+        "masked": round(float(masked.mean()), 4) if found else None,
+        "others": round(float(others.mean()), 4) if found else None,
+        "words": len(matters),
+        "sentences": len(found),
+        "seconds": round(time.perf_counter() - began, 2),
+    }

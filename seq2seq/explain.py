@@ -7,7 +7,7 @@ alike.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from seq2seq.data import pad_ids
 from seq2seq.tokenizer import Pieces
 from seq2seq.translation import Translation
 from seq2seq.translator import Translator, clean
+
+MATTERS = float(np.log(2))
+"""Log-probability that masking the highlight must at least cost for it to matter: the word becomes half as likely."""
 
 
 def occlusion(translator: Translator, translation: Translation) -> np.ndarray:
@@ -87,3 +90,52 @@ def summary(translator: Translator, text: str) -> np.ndarray:
 def word_probabilities(translation: Translation) -> list[float]:
     """The probability of each target word, given those before it: the product over its pieces."""
     return np.exp(per_word(np.array(translation.token_log_probs), translation)).tolist()
+
+
+@dataclass(frozen=True, eq=False)
+class Highlights:
+    """Does the highlight matter? For each target word, `<eos>` left out (T of them).
+
+    words (T): the index of the source word with most attention. masked (T): the log-probability lost when that word is
+    masked; others (T): the mean of what is lost when each of the other words is. Natural log.
+    """
+
+    words: np.ndarray
+    masked: np.ndarray
+    others: np.ndarray
+
+    @property
+    def matters(self) -> np.ndarray:
+        """(T): whether masking the highlight costs at least MATTERS, and more than masking another word."""
+        return (self.masked >= MATTERS) & (self.masked > self.others)
+
+
+def highlights(translation: Translation, lost: np.ndarray) -> Highlights | None:
+    """The most attended word of each step against all others, `lost` being the translation's `occlusion`.
+
+    None without attention, and where there is nothing to compare: no target word, or one source word. The `<eos>` of the
+    source is masked like any word; no word is its highlight's own rival.
+    """
+    attention = translation.attention
+    rows = len(translation.target_words) - (translation.target_words[-1:] == ("<eos>",))
+    if attention is None or rows < 1 or attention.shape[1] < 2:
+        return None
+    words = attention[:rows].argmax(axis=1)
+    masked = lost[np.arange(rows), words]
+    others = (lost[:rows].sum(axis=1) - masked) / (attention.shape[1] - 1)
+    return Highlights(words, masked, others)
+
+
+def verdict(translation: Translation, found: Highlights | None) -> str:
+    """What follows, in one sentence for the reader."""
+    if found is None:
+        return "There is nothing to compare here: it takes attention, and at least two source words."
+    share = found.matters.mean()
+    judged = "The highlight matters here" if share >= 0.5 else "The highlight matters little here"
+    best = int((found.masked - found.others).argmax())
+    return (
+        f"{judged}: for {found.matters.sum()} of {len(found.matters)} words. Masking the most attended word costs "
+        f"{found.masked.mean():.1f} nats on average, masking another word {found.others.mean():.1f}; most of all for "
+        f"“{translation.target_words[best]}”, which loses {found.masked[best]:.1f} without "
+        f"“{translation.source_words[found.words[best]]}” and {found.others[best]:.1f} without another word."
+    )

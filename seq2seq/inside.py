@@ -142,21 +142,18 @@ def open_up(translator: Translator, text: str, beam_size: int = 1) -> Inside:
     begun = _Recorder()
     state = model.decoder.init_state(model.encoder(src.to(device), lengths), begun)
     recorded: list[dict[str, tuple[str, str, Tensor]]] = []
-    weights = None
     for prev in (BOS, *ids[:-1])[:MAX_STEPS]:
         note = _Recorder()
         step = model.decoder.step(torch.tensor([prev], device=device), state, note)
         state = step.state
         recorded.append(note.told)
-        if step.weights is not None:
-            weights = next(name for name, (_, _, value) in note.told.items() if value is step.weights)
     numbers = tuple({name: value.cpu().numpy() for name, (_, _, value) in told.items()} for told in recorded)
     return Inside(
         translation=translation,
         kind=model.config.kind,
         values=_values(recorded[0], numbers, begun.told),
         numbers=numbers,
-        weights=weights,
+        weights=model.decoder.weights_name or None,
         places=_places(source.pieces, state.memory.size(1)),
         all_steps=len(ids),
     )

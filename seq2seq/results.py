@@ -55,9 +55,10 @@ def evaluate_command(checkpoint: str, given: Sequence[str], beam_size: int = 1) 
 
 
 def save_score(folder: Path, result: dict[str, Any], checkpoint: str, given: Sequence[str], beam_size: int) -> None:
-    """Puts one result of `evaluate` into the metrics; `given` is its flag and file, such as --data FILE."""
+    """Puts one result of `evaluate` into the metrics; `given` is its flag and file, such as --data FILE, and other flags."""
     command = evaluate_command(checkpoint, given, beam_size)
-    metrics = read_metrics(folder) | {data_name(given[1], beam_size): {**result, "command": command}}
+    name = data_name(given[1], beam_size) + ".faithfulness" * ("--faithfulness" in given)
+    metrics = read_metrics(folder) | {name: {**result, "command": command}}
     write_metrics(folder, metrics)
 
 

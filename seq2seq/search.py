@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seq2seq.attention import Note, unnoted
 from seq2seq.config import BOS, EOS, PAD
 from seq2seq.data import pad_ids
 from seq2seq.decoder import Decoder, DecoderState, Step
@@ -67,23 +68,38 @@ def likeliest(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 class GreedyStep(NamedTuple):
-    """What greedy search found at one step for B sentences: the likeliest ids (B, K), best first, of which the first was
-    chosen, their log_probs (B, K), and weights (B, S) or None."""
+    """What greedy search found at one step for B sentences: the likeliest ids (B, K), best first, with their log_probs
+    (B, K); the chosen ids (B,), which are the first of them unless they were given, with theirs; weights (B, S) or None."""
 
     ids: Tensor
     log_probs: Tensor
+    chosen: Tensor
+    chosen_log_probs: Tensor
     weights: Tensor | None
 
 
 @torch.inference_mode()
-def greedy_steps(decoder: Decoder, state: DecoderState, max_length: int, top_k: int) -> Iterator[GreedyStep]:
-    """Takes the likeliest piece each time, for at most `max_length` steps; the caller stops when it has seen enough."""
-    prev = torch.full((state.hidden.size(0),), BOS, device=state.hidden.device)
-    for _ in range(max_length):
-        step = decoder.step(prev, state)
+def greedy_steps(
+    decoder: Decoder,
+    state: DecoderState,
+    max_length: int,
+    top_k: int,
+    start: Sequence[int] = (),
+    notes: Callable[[int], Note] = lambda step: unnoted,
+) -> Iterator[GreedyStep]:
+    """Takes the likeliest piece each time, for at most `max_length` steps; the caller stops when it has seen enough.
+
+    start: ids with which every target begins, whatever is likeliest. notes: who watches a step, counted from 0.
+    """
+    chosen = torch.full((state.hidden.size(0),), BOS, device=state.hidden.device)
+    for t in range(max_length):
+        step = decoder.step(chosen, state, notes(t))
         log_probs, ids = likeliest(step.logits, top_k)
-        prev, state = ids[:, 0], step.state
-        yield GreedyStep(ids, log_probs, step.weights)
+        chosen, chosen_log_probs, state = ids[:, 0], log_probs[:, 0], step.state
+        if t < len(start):
+            chosen = torch.full_like(chosen, start[t])
+            chosen_log_probs = torch.log_softmax(step.logits.float(), dim=-1)[:, start[t]]
+        yield GreedyStep(ids, log_probs, chosen, chosen_log_probs, step.weights)
 
 
 def grow(
@@ -97,10 +113,11 @@ def grow(
     going = list(range(len(found)))
     for step in steps:
         ids, log_probs = step.ids.tolist(), step.log_probs.tolist()
+        chosen, chosen_log_probs = step.chosen.tolist(), step.chosen_log_probs.tolist()
         weights = None if step.weights is None else step.weights.cpu().numpy()
         for b in going:
-            found[b].ids.append(ids[b][0])
-            found[b].log_probs.append(log_probs[b][0])
+            found[b].ids.append(chosen[b])
+            found[b].log_probs.append(chosen_log_probs[b])
             found[b].candidates.append(list(zip(ids[b], log_probs[b])))
             if weights is not None:
                 found[b].rows.append(weights[b, : src_lengths[b]])

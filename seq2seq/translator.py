@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from seq2seq.config import PAD
 from seq2seq.data import pad_ids
 from seq2seq.decoder import DecoderState
+from seq2seq.dial import Dial
 from seq2seq.model import TOKENIZER_FILE, CheckpointError, Seq2Seq, checkpoint_file
 from seq2seq.search import LENGTH_PENALTY, Hypothesis, beam, forced, greedy, greedy_steps, grow
 from seq2seq.tokenizer import SPACE, Pieces, Tokenizer, load_tokenizers
@@ -123,6 +125,9 @@ class Translator:
         n_best: int = 1,
         length_penalty: float = LENGTH_PENALTY,
         target: str | None = None,
+        start: Sequence[str] = (),
+        without: Collection[int] = (),
+        dial: Dial | None = None,
     ) -> Any:
         """One text -> Translation, several -> list of them, in order.
 
@@ -131,11 +136,19 @@ class Translator:
         length_penalty: alpha of `seq2seq.search.penalty`, by which the hypotheses of a beam are ranked; 0 is none.
         target: score this translation instead of searching one; beam_size and length_penalty then mean nothing.
 
+        What if, for one text and greedy search:
+        start: target pieces with which the translation has to begin; the model goes on from there.
+        without: indexes of source words that are taken away: their embeddings are zero, and nothing moves.
+        dial: attention other than the model's own. Raises SearchError for a model that has none.
+
         Raises TextError for a text that is blank or too long, and SearchError; then nothing is translated.
         """
         check_search(beam_size, n_best, length_penalty)
         texts = [text] if isinstance(text, str) else list(text)
         cleaned = [clean(t) for t in texts]
+        if start or without or dial:
+            made = self._what_if(texts, cleaned, start, without, dial, beam_size, target)
+            return made if isinstance(text, str) else [made]
         if target is not None:
             beam_size, target = 1, clean(target)
             if n_best > 1:
@@ -153,6 +166,46 @@ class Translator:
             first, *others = (self._translation(t, source, hypothesis, seconds, beam_size) for hypothesis in best)
             made.append(replace(first, alternatives=tuple(others)))
         return made[0] if isinstance(text, str) else made
+
+    def _what_if(
+        self,
+        texts: Sequence[str],
+        cleaned: Sequence[str],
+        start: Sequence[str],
+        without: Collection[int],
+        dial: Dial | None,
+        beam_size: int,
+        target: str | None,
+    ) -> Translation:
+        if len(texts) != 1 or beam_size != 1 or target is not None:
+            raise SearchError(
+                "start, without and dial go with one text, greedy search and no target; leave the rest out."
+            )
+        if dial and not self.model.decoder.looks_back:
+            raise SearchError(f"{self.name or 'This model'} has no attention to override; choose another model.")
+        began = time.perf_counter()
+        [source] = self.read(cleaned)
+        try:
+            begun = self.target_tokenizer.ids(start)
+        except ValueError as error:
+            raise SearchError(f"The translation cannot begin so: {error}.") from error
+        last = len(source.words) - 1
+        for word in (*without, *(dial.pointed.values() if dial else ())):
+            if not 0 <= word <= last:
+                raise SearchError(f"There is no source word {word}; choose one from 0 to {last}.")
+        hidden = replace(source, ids=tuple(PAD if of in without else id for id, of in zip(source.ids, source.word_of)))
+        state, lengths = self._encode([hidden])
+        limit = max(self._limit(source), len(begun))
+        notes = {"notes": dial.notes(self.model.decoder.weights_name, source.word_of)} if dial else {}
+        steps = greedy_steps(self.model.decoder, state, limit, CANDIDATES, begun, **notes)
+        *_, [hypothesis] = grow(steps, lengths, [limit])
+        made = self._translation(cleaned[0], source, hypothesis, time.perf_counter() - began)
+        said = [f"Without {', '.join(f'“{source.words[word]}”' for word in sorted(without))}."] if without else []
+        if start:
+            said.append(f"It was made to begin with “{self.target_tokenizer.text(begun)}”.")
+        if dial:
+            said.append("The attention weights were overridden by hand; these are not the model's own.")
+        return replace(made, warnings=(*said, *made.warnings))
 
     def stream(self, text: str) -> Iterator[Translation]:
         """The greedy translation as it grows, a target word more each time; the last one is what `translate` gives."""

@@ -6,6 +6,7 @@ import inspect
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -317,6 +318,57 @@ def test_evaluate_prints_and_saves_the_scores(call, checkpoints, pairs):
     code, out, _ = call("evaluate", "--checkpoint", folder, "--data", pairs, "--beam", "2", "--save")
     assert code == 0 and "bleu_lower_tok" in out
     assert set(json.loads((folder / "metrics.json").read_text(encoding="utf-8"))) == {"pairs", "pairs.beam2"}
+
+
+def test_what_if_flags_are_those_of_python(call, checkpoints, kind):
+    text, folder = "The dog sleeps.", checkpoints / kind
+    translator = Translator.from_checkpoint(folder)
+    without = call("translate", "--checkpoint", folder, "--json", "--without", "dog", text)
+    assert without[0] == 0 and "Without “dog”" in without[2]
+    made = translator.translate(text, without=[1])
+    assert json.loads(without[1])["target_pieces"] == list(made.target_pieces)
+    begun = call("translate", "--checkpoint", folder, "--json", "--start", "Le chien", text)
+    start = translator.tokenizer.encode("Le chien").pieces[:-1]
+    assert begun[0] == 0 and tuple(json.loads(begun[1])["target_pieces"][: len(start)]) == start
+    dialled = call("translate", "--checkpoint", folder, "--json", "--dial", "-1", text)
+    if decoder_class(kind).looks_back:
+        assert len(set(json.loads(dialled[1])["attention_pieces"][0])) == 1, "uniform"
+    else:
+        assert_refused(dialled, "no attention")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--without", "cat"], "no such word"),
+        (["--dial", "1.5"], "turn is 1.5"),
+        (["--dial", "0.5", "--beam", "3"], "greedy"),
+        (["--without", "dog", "--target", "Le chien"], "greedy"),
+        (["--without", "dog", "A dog."], "one text"),
+    ],
+)
+def test_what_if_mistakes(call, checkpoints, flags, says):
+    assert_refused(call("translate", "--checkpoint", checkpoints / "additive", "The dog sleeps.", *flags), says)
+
+
+def test_faithfulness_is_saved_beside_the_scores(call, checkpoints, pairs, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(checkpoints / "additive", folder)
+    for more in ([], ["--faithfulness"]):
+        code, out, _ = call("evaluate", "--checkpoint", folder, "--data", pairs, "--json", "--save", *more)
+        assert code == 0
+    result = json.loads(out)
+    assert list(result) == ["matters", "masked", "others", "words", "sentences", "seconds"]
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["pairs.faithfulness"]["matters"] == result["matters"] and "bleu" in metrics["pairs"]
+    assert metrics["pairs.faithfulness"]["command"].endswith("--faithfulness")
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert f"| pairs | {result['words']:,} | {100 * result['matters']:.1f} % |" in card
+    refused = call("evaluate", "--checkpoint", folder, "--data", pairs, "--faithfulness", "--beam", "2")
+    assert_refused(refused, "--faithfulness")
+    assert_refused(
+        call("evaluate", "--checkpoint", checkpoints / "plain", "--data", pairs, "--faithfulness"), "no attention"
+    )
 
 
 def test_evaluate_alignment(call, checkpoints, tmp_path):

@@ -17,7 +17,7 @@ LAYERS = (
     {"decoder"},
     {"classic"},
     {"model"},
-    {"search", "tutorial"},
+    {"search", "dial", "tutorial"},
     {"translation"},
     {"translator"},
     {"evaluation", "explain", "inside", "comparison", "bottleneck", "training_state"},
