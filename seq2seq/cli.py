@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -31,9 +32,6 @@ from seq2seq.console import (
     write_files,
 )
 from seq2seq.options import configs, expand_lists, with_settings
-
-if TYPE_CHECKING:
-    from seq2seq.translator import Translator
 
 app = typer.Typer(
     help="Translate with small recurrent networks and see what they read.",
@@ -105,12 +103,16 @@ def translate(
     dial: Annotated[
         float, typer.Option(metavar="X", help="Attention from -1 (uniform) over 0 (learned) to 1 (one-hot).")
     ] = 0.0,
+    point: Annotated[
+        str, typer.Option(metavar="T=S", help="While it writes word T, look only at source word S; both from 1.")
+    ] = "",
 ) -> None:
     """Translate each TEXT, or each line of standard input, in order."""
     for path in (csv, html):
         if path:
             check_writable(path)
     texts = text or input_lines()
+    from seq2seq.explain import what_if
     from seq2seq.report import to_csv, to_html, to_json_line
     from seq2seq.translator import Translator, check_search
 
@@ -122,12 +124,18 @@ def translate(
     with bad_input():
         check_search(beam, n_best)
         translator = Translator.from_checkpoint(project_path(checkpoint), device)
-        questions = what_if(translator, texts, start, without or [], dial)
+        if asked := bool(start.strip() or without or dial or point):
+            if len(texts) != 1 or beam != 1 or target is not None:
+                raise CallError("what-if flags go with one text and greedy search; leave --beam and --target out")
     kept = []
     for first in range(0, len(texts), CHUNK):
         with bad_input():
             chunk = texts[first : first + CHUNK]
-            made = translator.translate(chunk, beam_size=beam, n_best=n_best, target=target, **questions)
+            if asked:
+                where = parse_point(point) if point else None
+                made = [what_if(translator, chunk[0], start=start, without=without or (), turn=dial, point=where)]
+            else:
+                made = translator.translate(chunk, beam_size=beam, n_best=n_best, target=target)
         for number, translation in enumerate(made, first + 1):
             for warning in translation.warnings:
                 note(f"warning: {'text' if text else 'line'} {number}: {warning}")
@@ -143,24 +151,12 @@ def translate(
     write_files({csv: to_csv, html: to_html}, kept)
 
 
-def what_if(translator: Translator, texts: Sequence[str], start: str, without: Sequence[str], dial: float) -> dict:
-    """The flags that ask "what if", as arguments of `Translator.translate`. Raises CallError."""
-    from seq2seq.dial import Dial
-    from seq2seq.translator import clean
-
-    made: dict = {}
-    if start.strip():
-        made["start"] = translator.target_tokenizer.encode(clean(start)).pieces[:-1]
-    if without:
-        words = translator.read([clean(texts[0])])[0].words if texts else ()
-        if missing := [word for word in without if word not in words]:
-            raise CallError(f"--without {missing[0]}: no such word in the text; choose from {' '.join(words)}")
-        made["without"] = [i for i, word in enumerate(words) if word in without]
-    if dial:
-        made["dial"] = Dial(dial)
-    if made and len(texts) != 1:
-        raise CallError("--start, --without and --dial are for one text; give one")
-    return made
+def parse_point(text: str) -> tuple[int, int]:
+    """ "4=5" -> (3, 4). Raises CallError."""
+    found = re.fullmatch(r"(\d+)=(\d+)", text)
+    if not found or "0" in found.groups():
+        raise CallError(f"--point is {text!r}; give two numbers from 1 such as 4=5: French word, English word")
+    return int(found[1]) - 1, int(found[2]) - 1
 
 
 @app.command()

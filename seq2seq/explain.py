@@ -7,19 +7,24 @@ alike.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from seq2seq.config import PAD
 from seq2seq.data import pad_ids
+from seq2seq.dial import LEARNED, Dial
 from seq2seq.tokenizer import Pieces
 from seq2seq.translation import Translation
-from seq2seq.translator import Translator, clean
+from seq2seq.translator import SearchError, TextError, Translator, clean
 
 MATTERS = float(np.log(2))
 """Log-probability that masking the highlight must at least cost for it to matter: the word becomes half as likely."""
+MAX_WORDS = 60
+"""Source words up to which a highlight is weighed: every word is masked in turn, so the cost grows with the square."""
 
 
 def occlusion(translator: Translator, translation: Translation) -> np.ndarray:
@@ -126,6 +131,20 @@ def highlights(translation: Translation, lost: np.ndarray) -> Highlights | None:
     return Highlights(words, masked, others)
 
 
+def weigh(translator: Translator, translation: Translation) -> Highlights | None:
+    """`highlights` of a translation, its occlusion computed. Raises TextError for a sentence that would take too long."""
+    if len(translation.source_words) > MAX_WORDS:
+        raise TextError(
+            f"With over {MAX_WORDS} words this would take too long: each is masked in turn. Please shorten it."
+        )
+    return highlights(translation, occlusion(translator, translation)) if translation.attention is not None else None
+
+
+def nats(value: float) -> str:
+    """One decimal, and no zero with a sign."""
+    return f"{round(float(value), 1) + 0.0:.1f}"
+
+
 def verdict(translation: Translation, found: Highlights | None) -> str:
     """What follows, in one sentence for the reader."""
     if found is None:
@@ -135,7 +154,41 @@ def verdict(translation: Translation, found: Highlights | None) -> str:
     best = int((found.masked - found.others).argmax())
     return (
         f"{judged}: for {found.matters.sum()} of {len(found.matters)} words. Masking the most attended word costs "
-        f"{found.masked.mean():.1f} nats on average, masking another word {found.others.mean():.1f}; most of all for "
-        f"“{translation.target_words[best]}”, which loses {found.masked[best]:.1f} without "
-        f"“{translation.source_words[found.words[best]]}” and {found.others[best]:.1f} without another word."
+        f"{nats(found.masked.mean())} nats on average, masking another word {nats(found.others.mean())}; most of all for "
+        f"“{translation.target_words[best]}”, which loses {nats(found.masked[best])} without "
+        f"“{translation.source_words[found.words[best]]}” and {nats(found.others[best])} without another word."
     )
+
+
+def what_if(
+    translator: Translator,
+    text: str,
+    *,
+    start: str = "",
+    without: Sequence[str] = (),
+    turn: float = LEARNED,
+    point: tuple[int, int] | None = None,
+) -> Translation:
+    """The questions of `Translator.translate` as people ask them: with words instead of pieces and places.
+
+    start: how the translation has to begin. without: source words that are taken away, wherever they stand. turn: of the
+    `Dial`. point: a word of the model's own translation, and the source word that gets all attention while its first piece is
+    written; both counted from 0. Raises TextError, SearchError.
+    """
+    [source] = translator.read([clean(text)])
+    asked: dict[str, Any] = {}
+    if start.strip():
+        asked["start"] = translator.target_tokenizer.encode(clean(start)).pieces[:-1]
+    if missing := [word for word in without if word not in source.words]:
+        raise SearchError(f"There is no word “{missing[0]}” to take away; choose from {' '.join(source.words)}.")
+    if without:
+        asked["without"] = [i for i, word in enumerate(source.words) if word in without]
+    if turn != LEARNED or point:
+        steps = translator.translate(text).target_word_of if point else ()
+        if point and point[0] not in steps:
+            raise SearchError(f"The translation has no word {point[0] + 1} to point at; it has {max(steps) + 1}.")
+        try:
+            asked["dial"] = Dial(turn, {steps.index(point[0]): point[1]} if point else {})
+        except ValueError as error:
+            raise SearchError(f"{error}.") from error
+    return translator.translate(text, **asked)

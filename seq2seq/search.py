@@ -174,7 +174,7 @@ ROOT = Link(None, BOS, 0.0, 0.0, 0, None)
 @dataclass
 class Beam:
     """The hypotheses of one sentence. `growing`: those of equal length that go on, likeliest first; `done`: those with
-    `<eos>`, best score first. Together they are never more than `size`."""
+    `<eos>`, best score first. Together they are never more than `size`. `kept`: all that ever were among them."""
 
     size: int
     n_best: int
@@ -183,6 +183,7 @@ class Beam:
     limit: int
     growing: list[Link] = field(default_factory=lambda: [ROOT])
     done: list[Link] = field(default_factory=list)
+    kept: list[Link] = field(default_factory=list)
 
     def score(self, link: Link) -> float:
         return link.total / penalty(link.length, self.alpha)
@@ -199,6 +200,7 @@ class Beam:
         ]
         longer.sort(key=lambda link: -link.total)
         kept = longer[: self.size - len(self.done)]
+        self.kept += kept
         self.growing = [link for link in kept if link.id != EOS]
         self.done = sorted(self.done + [link for link in kept if link.id == EOS], key=self.score, reverse=True)
 
@@ -231,6 +233,33 @@ class Beam:
         )
 
 
+@dataclass
+class Node:
+    """A piece that stood in the beam, and what was kept of what came after it.
+
+    total: log-probability up to here. rank: 0 for the last piece of the best hypothesis, 1 for that of the second, …, or None.
+    """
+
+    id: int
+    log_prob: float
+    total: float
+    rank: int | None = None
+    children: list[Node] = field(default_factory=list)
+
+
+def tree(one: Beam) -> Node:
+    """All hypotheses a beam ever kept, from the root; the finished ones and, at the end, those that the limit cut off are
+    ranked as `Beam.best` ranks them."""
+    root = Node(BOS, 0.0, 0.0)
+    nodes = {id(ROOT): root}
+    for link in one.kept:
+        node = nodes[id(link)] = Node(link.id, link.log_prob, link.total)
+        nodes[id(link.before)].children.append(node)
+    for rank, link in enumerate((one.done + one.growing)[: one.n_best]):
+        nodes[id(link)].rank = rank
+    return root
+
+
 def rows_of(step: Step, count: int) -> list[Row]:
     """A step's outcome for N hypotheses as N rows of plain values, with `count` candidates each."""
     log_probs, ids = likeliest(step.logits, count)
@@ -255,6 +284,22 @@ def beam(
     They are ranked by log-probability / `penalty`, with `length_penalty` (0 or more) as its alpha. A list is shorter than
     `n_best` (at most `beam_size`) only if fewer targets exist within `max_lengths[b]`.
     """
+    beams = searched(decoder, state, src_lengths, max_lengths, beam_size, n_best, length_penalty, top_k)
+    return [one.best(top_k) for one in beams]
+
+
+@torch.inference_mode()
+def searched(
+    decoder: Decoder,
+    state: DecoderState,
+    src_lengths: Sequence[int],
+    max_lengths: Sequence[int],
+    beam_size: int,
+    n_best: int = 1,
+    length_penalty: float = LENGTH_PENALTY,
+    top_k: int = 1,
+) -> list[Beam]:
+    """The beams of `beam` as the search left them, for those who want to see more than the best."""
     device = state.hidden.device
     beams = [Beam(beam_size, n_best, length_penalty, *lengths) for lengths in zip(src_lengths, max_lengths)]
     going = beams
@@ -267,7 +312,7 @@ def beam(
         going = [one for one in going if not one.over]
         links = [link for one in going for link in one.growing]
         if not links:
-            return [one.best(top_k) for one in beams]
+            return beams
         # Only hypotheses that grow are computed on; the states follow those they continue.
         prev = torch.tensor([link.id for link in links], device=device)
         state = step.state.select(torch.tensor([link.row.index for link in links], device=device))

@@ -17,7 +17,7 @@ from seq2seq.data import pad_ids
 from seq2seq.decoder import DecoderState
 from seq2seq.dial import Dial
 from seq2seq.model import TOKENIZER_FILE, CheckpointError, Seq2Seq, checkpoint_file
-from seq2seq.search import LENGTH_PENALTY, Hypothesis, beam, forced, greedy, greedy_steps, grow
+from seq2seq.search import LENGTH_PENALTY, Hypothesis, Node, beam, forced, greedy, greedy_steps, grow, searched, tree
 from seq2seq.tokenizer import SPACE, Pieces, Tokenizer, load_tokenizers
 from seq2seq.translation import Translation
 
@@ -223,6 +223,15 @@ class Translator:
                 yield self._translation(cleaned, source, complete, time.perf_counter() - began, partial=True)
             words = begun
         yield self._translation(cleaned, source, hypothesis, time.perf_counter() - began)
+
+    def tree(self, text: str, beam_size: int, n_best: int = 1, length_penalty: float = LENGTH_PENALTY) -> Node:
+        """All that a beam search over `text` kept on its way, as a tree of pieces from `<bos>`. Errors as of `translate`."""
+        check_search(beam_size, n_best, length_penalty)
+        [source] = self.read([clean(text)])
+        state, lengths = self._encode([source])
+        limits = [self._limit(source)]
+        [one] = searched(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty)
+        return tree(one)
 
     def texts(self, texts: Sequence[str], *, beam_size: int = 1, length_penalty: float = LENGTH_PENALTY) -> list[str]:
         """Only the translated texts, for scoring many."""

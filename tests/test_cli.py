@@ -340,7 +340,9 @@ def test_what_if_flags_are_those_of_python(call, checkpoints, kind):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--without", "cat"], "no such word"),
+        (["--without", "cat"], "no word “cat”"),
+        (["--point", "4"], "two numbers"),
+        (["--point", "99=1"], "no word 99"),
         (["--dial", "1.5"], "turn is 1.5"),
         (["--dial", "0.5", "--beam", "3"], "greedy"),
         (["--without", "dog", "--target", "Le chien"], "greedy"),

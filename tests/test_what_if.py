@@ -10,7 +10,7 @@ import pytest
 from seq2seq.config import PAD
 from seq2seq.data import Pair, pad_ids
 from seq2seq.evaluation import NoAttentionError, evaluate_faithfulness
-from seq2seq.explain import MATTERS, Highlights, highlights, mask_word, occlusion, verdict
+from seq2seq.explain import MATTERS, Highlights, highlights, mask_word, nats, occlusion, verdict, what_if
 from seq2seq.search import greedy
 from seq2seq.translator import SearchError, Translator
 from tests.conftest import UNSEEN
@@ -106,7 +106,8 @@ def test_highlights_are_read_off_the_occlusion(translator: Translator) -> None:
         assert found.matters[t] == (lost[t, word] >= np.log(2) and lost[t, word] > np.mean(rest))
     assert len(found.words) == rows
     said = verdict(made, found)
-    assert f"{found.masked.mean():.1f} nats" in said and f"another word {found.others.mean():.1f}" in said
+    assert f"{nats(found.masked.mean())} nats" in said and f"another word {nats(found.others.mean())}" in said
+    assert nats(-0.01) == "0.0" and nats(-1.26) == "-1.3"
     assert ("matters here" in said) == (found.matters.mean() >= 0.5)
 
 
@@ -138,3 +139,30 @@ def test_nothing_to_judge_gives_no_share(tokenizer) -> None:
 
     result = evaluate_faithfulness(Translator(tiny_model("additive", len(tokenizer)), tokenizer), [])
     assert result["matters"] is None and result["words"] == 0
+
+
+# -- as people ask -------------------------------------------------------------------------------------------------
+
+
+def test_words_mean_the_places_where_they_stand(translator: Translator) -> None:
+    text = "the dog sees the cat"
+    by_words = what_if(translator, text, without=["the"])
+    by_places = translator.translate(text, without=[0, 3])
+    assert by_words.target_pieces == by_places.target_pieces and by_words.token_log_probs == by_places.token_log_probs
+
+
+def test_pointing_is_at_a_word_of_its_own_translation(kind: str, translator: Translator) -> None:
+    if not translator.model.decoder.looks_back:
+        with pytest.raises(SearchError, match="no attention"):
+            what_if(translator, TEXT, point=(0, 1))
+        return
+    base = translator.translate(TEXT)
+    last = len(base.target_words) - 1
+    step = base.target_word_of.index(last)
+    made = what_if(translator, TEXT, point=(last, 1))
+    columns = [i for i, of in enumerate(base.source_word_of) if of == 1]
+    assert made.attention_pieces[step, columns].sum() == pytest.approx(1, abs=1e-5)
+    with pytest.raises(SearchError, match="has no word"):
+        what_if(translator, TEXT, point=(last + 1, 1))
+    with pytest.raises(SearchError, match="no source word"):
+        what_if(translator, TEXT, point=(0, 99))

@@ -8,7 +8,10 @@ import gradio as gr
 
 from seq2seq import comparison
 from seq2seq.demo import models
+from seq2seq.explain import verdict, weigh, what_if
 from seq2seq.inside import open_up
+from seq2seq.translation import DIGITS
+from seq2seq.translator import SearchError
 
 
 def check_strings(**arguments: Any) -> None:
@@ -23,19 +26,78 @@ def whole(number: Any) -> Any:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-def translate(text: str, checkpoint: str = models.DEFAULT, beam_size: int = 1) -> dict[str, Any]:
+def translate(text: str, checkpoint: str = models.DEFAULT, beam_size: int = 1, n_best: int = 1) -> dict[str, Any]:
     """Translate English text to French, with the attention weights behind every word.
 
     Parameters:
         text: The English sentence.
         checkpoint: The model, by the name of its folder.
         beam_size: 1 for greedy search, more for beam search.
+        n_best: How many hypotheses of the beam; those after the first stand under "alternatives".
     """
     check_strings(text=text, checkpoint=checkpoint)
     try:
-        return models.translator(checkpoint).translate(text, beam_size=whole(beam_size)).to_dict()
+        settings = {"beam_size": whole(beam_size), "n_best": whole(n_best)}
+        return models.translator(checkpoint).translate(text, **settings).to_dict()
     except models.REFUSALS as error:
         raise gr.Error(str(error), print_exception=False) from error
+
+
+def ask(
+    text: str, checkpoint: str = models.DEFAULT, target: str = "", start: str = "", without: str = "", dial: float = 0.0
+) -> dict[str, Any]:
+    """What if? Translate again with a given beginning, without some words, or with other attention; or score a target.
+
+    Parameters:
+        text: The English sentence.
+        checkpoint: The model, by the name of its folder.
+        target: A French translation to score and align; then the other questions must be empty.
+        start: How the translation has to begin.
+        without: English words that are taken away, with spaces between them.
+        dial: Attention from -1 (uniform) over 0 (as learned) to 1 (one-hot).
+    """
+    check_strings(text=text, checkpoint=checkpoint, target=target, start=start, without=without)
+    if not isinstance(dial, (int, float)) or isinstance(dial, bool):
+        raise gr.Error("dial must be a number.", print_exception=False)
+    try:
+        translator = models.translator(checkpoint)
+        if target.strip():
+            if start.strip() or without.strip() or dial:
+                raise SearchError("target goes alone; leave start, without and dial out.")
+            return translator.translate(text, target=target).to_dict()
+        return what_if(translator, text, start=start, without=without.split(), turn=float(dial)).to_dict()
+    except models.REFUSALS as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def highlight(text: str, checkpoint: str = models.DEFAULT) -> dict[str, Any]:
+    """Does the highlight matter? For each French word, what masking its most attended English word costs, and another's.
+
+    Parameters:
+        text: The English sentence.
+        checkpoint: The model, by the name of its folder.
+    """
+    check_strings(text=text, checkpoint=checkpoint)
+    try:
+        translator = models.translator(checkpoint)
+        made = translator.translate(text)
+        found = weigh(translator, made)
+    except models.REFUSALS as error:
+        raise gr.Error(str(error), print_exception=False) from error
+    answer: dict[str, Any] = {"translation": made.translation, "verdict": verdict(made, found), "words": None}
+    if found is not None:
+        rows = zip(made.target_words, found.words, found.masked, found.others, found.matters)
+        answer["words"] = [
+            {
+                "target": target,
+                "source": made.source_words[source],
+                "masked": round(float(masked), DIGITS),
+                "others": round(float(others), DIGITS),
+                "matters": bool(matters),
+            }
+            for target, source, masked, others, matters in rows
+        ]
+    return answer
 
 
 def inside(text: str, checkpoint: str = models.DEFAULT) -> dict[str, Any]:

@@ -28,6 +28,8 @@ def build() -> gr.Blocks:
         gr.api(api.translate, api_name="translate", concurrency_limit=4)
         gr.api(api.compare, api_name="compare", concurrency_limit=4)
         gr.api(api.inside, api_name="inside", concurrency_limit=4)
+        gr.api(api.ask, api_name="ask", concurrency_limit=4)
+        gr.api(api.highlight, api_name="highlight", concurrency_limit=4)
         gr.HTML(HEADER.format(device=escape(models.device_name())))
         with gr.Tabs() as tabs:
             with gr.Tab("Translate", id=links.TRANSLATE):

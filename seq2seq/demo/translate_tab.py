@@ -12,6 +12,7 @@ import gradio as gr
 import pandas as pd
 
 from seq2seq.demo import links, models
+from seq2seq.demo.ask_panel import ask_panel, controls
 from seq2seq.demo.attention_view import MAX_CELLS, AttentionView, message, view
 from seq2seq.demo.links import BEAMS
 from seq2seq.figures import grid
@@ -169,6 +170,7 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
             first[4], label="Likeliest pieces at each step", interactive=False, elem_id="candidates"
         )
     result = gr.State(first[2])
+    questions = ask_panel(result)
 
     outputs = [picture, french, result, weights, candidates]
     inputs = [text, checkpoint, beam, unit, eos]
@@ -177,11 +179,13 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
     # A switch that was moved meanwhile takes effect at its end.
     redrawing = {"fn": redraw, "inputs": [result, unit, eos], "outputs": [picture, weights, candidates]} | options
     asking = [text.submit, checkpoint.input, beam.release, asked.change]
-    gr.on(asking, translate, inputs, outputs, trigger_mode="always_last", **options).then(**redrawing)
+    answered = gr.on(asking, translate, inputs, outputs, trigger_mode="always_last", **options).then(**redrawing)
+    filling = {"fn": controls, "inputs": result, "outputs": questions} | options
+    answered.then(**filling)
     for button, example in zip(examples, EXAMPLES):
         fill = f"() => [{json.dumps(example)}, Date.now()]"
         button.click(None, None, [text, asked], js=fill, api_visibility="private")
     for switch in (unit, eos):
         switch.input(**redrawing)
-    page.load(from_link, None, [text, checkpoint, beam, *outputs], **options)
+    page.load(from_link, None, [text, checkpoint, beam, *outputs], **options).then(**filling)
     return text

@@ -1,0 +1,264 @@
+"""The panel Ask: what-if questions about the translation above it, answered with another translation beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from seq2seq.comparison import different_words
+from seq2seq.demo import models
+from seq2seq.demo.attention_view import AttentionView, message, view
+from seq2seq.demo.links import BEAMS
+from seq2seq.dial import LEARNED, ONE_HOT, UNIFORM, Dial
+from seq2seq.explain import verdict, weigh
+from seq2seq.search import Node
+from seq2seq.translation import Translation
+
+ABOUT = "Questions about the sentence above. Each is answered below, beside what the model wrote by itself."
+QUESTIONS = (
+    "Another word",
+    "Without a word",
+    "Your French",
+    "Other sentences",
+    "Turn the attention",
+    "Does it matter?",
+)
+Shown = tuple[str, dict[str, Any] | None]
+"""An answer: HTML, and the picture of the new translation."""
+NOTHING = "There is no translation above to ask about. Translate a sentence first."
+
+
+# -- pure functions ------------------------------------------------------------------------------------------------
+
+
+def word_choices(words: Sequence[str]) -> list[tuple[str, int]]:
+    """Words with their places, because the same word may stand twice."""
+    return [(f"{i} {word}", i - 1) for i, word in enumerate(words, 1)]
+
+
+def controls(translation: Translation | None) -> tuple[Any, ...]:
+    """What can be chosen of this translation: target word, its candidates, source words to take away, step and source word
+    to point; and the answers to the last sentence's questions go."""
+    source = word_choices(translation.source_words) if translation else []
+    target = word_choices(translation.target_words) if translation else []
+    pointing = [("nowhere", -1), *source]
+    return (
+        gr.update(choices=target, value=None),
+        gr.update(choices=[], value=None),
+        gr.update(choices=source[:-1] if source and source[-1][0].endswith("<eos>") else source, value=[]),
+        gr.update(choices=target, value=0 if target else None),
+        gr.update(choices=pointing, value=-1),
+        gr.update(value=LEARNED),
+        gr.update(choices=[], value=None),
+        "",
+        "",
+        gr.update(value=pd.DataFrame(), visible=False),
+        None,
+    )
+
+
+def candidates(translation: Translation | None, word: int | None) -> Any:
+    """What the model could have written at the first piece of a target word, with probabilities."""
+    if translation is None or word is None:
+        return gr.update(choices=[], value=None)
+    step = translation.target_word_of.index(word)
+    offered = translation.candidates[step]
+    shown = [
+        (f"{piece.replace('▁', ' ').strip() or '␣'} {math.exp(lp):.1%}", i) for i, (piece, lp) in enumerate(offered)
+    ]
+    return gr.update(choices=shown, value=None)
+
+
+def answer(before: Translation, after: Translation, title: str) -> Shown:
+    """Both translations, words that differ marked, and the picture of the new one."""
+    differ = different_words(before.target_words, after.target_words)
+    lines = [
+        f"<p><span class='ask-who'>{escape(who)}</span> <span lang='fr'>{marked(made.target_words, marks)}</span> "
+        f"<small>log-probability {made.log_prob:.2f}</small></p>"
+        for who, made, marks in (("The model by itself:", before, differ[0]), (title, after, differ[1]))
+    ]
+    same = "" if any(differ[0]) or any(differ[1]) else "<p>No word changes.</p>"
+    return "".join(lines) + same, view(after)
+
+
+def marked(words: Sequence[str], differs: Sequence[bool]) -> str:
+    """Words as HTML; those that are not in the other translation are marked, and said to be to a screen reader."""
+    return " ".join(f"<mark>{escape(w)}</mark>" if d else escape(w) for w, d in zip(words, differs) if w != "<eos>")
+
+
+def asked(translation: Translation | None, title: str, **question: Any) -> Shown:
+    """The same text again under a question of `Translator.translate`."""
+    if translation is None:
+        return escape(NOTHING), None
+    try:
+        made = models.translator(translation.checkpoint).translate(translation.text, **question)
+    except (*models.REFUSALS, ValueError) as error:
+        return "", message(str(error))
+    return answer(translation, made, title)
+
+
+def another_word(translation: Translation | None, word: int | None, candidate: int | None) -> Shown:
+    """Decoding goes on from a candidate in the place of a target word."""
+    if translation is None or word is None or candidate is None:
+        return escape(NOTHING if translation is None else "Choose a word, then what to write in its place."), None
+    step = translation.target_word_of.index(word)
+    piece = translation.candidates[step][candidate][0]
+    start = (*translation.target_pieces[:step], piece)
+    return asked(translation, "From there it goes on:", start=start)
+
+
+def without_words(translation: Translation | None, words: Sequence[int]) -> Shown:
+    """The source with words taken away."""
+    if not words:
+        return "", None
+    return asked(translation, "Without what you struck:", without=list(words))
+
+
+def own_french(translation: Translation | None, target: str) -> Shown:
+    """A target of the visitor's, scored and aligned."""
+    return asked(translation, "Your French:", target=target)
+
+
+def turned(translation: Translation | None, turn: float, step: int | None, word: int) -> Shown:
+    """Attention overridden at every step, or at the first piece of one target word by hand."""
+    if turn == LEARNED and word < 0:
+        return "", None
+    pointed = {}
+    if translation is not None and word >= 0 and step is not None:
+        pointed = {translation.target_word_of.index(step): word}
+    return asked(translation, "With overridden weights:", dial=Dial(turn, pointed))
+
+
+def others(translation: Translation | None, beam_size: float) -> tuple[Any, str, list[Translation] | None]:
+    """The n-best list of a beam as choices, and the whole beam as a tree."""
+    if translation is None:
+        return gr.update(choices=[], value=None), escape(NOTHING), None
+    translator, size = models.translator(translation.checkpoint), int(beam_size)
+    best = translator.translate(translation.text, beam_size=size, n_best=size)
+    found = [best, *best.alternatives]
+    choices = [(f"{i}. {made.translation}  ({made.log_prob:.2f})", i - 1) for i, made in enumerate(found, 1)]
+    root = translator.tree(translation.text, size, size)
+    return gr.update(choices=choices, value=None), tree_html(root, translator.target_tokenizer.piece), found
+
+
+def picked(translation: Translation | None, found: list[Translation] | None, index: int | None) -> Shown:
+    """One of the n-best list."""
+    if translation is None or not found or index is None:
+        return "", None
+    return answer(translation, found[index], f"Number {index + 1} of the beam:")
+
+
+def tree_html(node: Node, name: Any, top: bool = True) -> str:
+    """The beam as nested lists that unfold; pieces that nothing branched off stand in one line."""
+    pieces, last = [], node
+    while True:
+        pieces.append("" if last is node and top else name(last.id).replace("▁", " "))
+        if len(last.children) != 1:
+            break
+        last = last.children[0]
+    text = escape("".join(pieces).strip() or "start")
+    rank = "" if last.rank is None else f" <b>→ number {last.rank + 1}</b>"
+    line = f"<span lang='fr'>{text}</span> <small>{last.total:.2f}</small>{rank}"
+    if not last.children:
+        return f"<li>{line}</li>" if not top else f"<p>{line}</p>"
+    inner = "".join(tree_html(child, name, False) for child in last.children)
+    body = f"<details{' open' if top else ''}><summary>{line}</summary><ul>{inner}</ul></details>"
+    return body if top else f"<li>{body}</li>"
+
+
+def matter(translation: Translation | None) -> tuple[str, Any, None]:
+    """Does the highlight matter? The verdict in words, and for each target word what masking costs."""
+    nothing = gr.update(value=pd.DataFrame(), visible=False)
+    if translation is None:
+        return escape(NOTHING), nothing, None
+    try:
+        found = weigh(models.translator(translation.checkpoint), translation)
+    except models.REFUSALS as error:
+        return escape(str(error)), nothing, None
+    said = f"<p>{escape(verdict(translation, found))}</p>"
+    if found is None:
+        return said, nothing, None
+    rows = pd.DataFrame(
+        {
+            "French word": list(translation.target_words[: len(found.words)]),
+            "most attended": [translation.source_words[i] for i in found.words],
+            "masked, it loses": found.masked.round(2) + 0.0,  # no zero with a sign
+            "another masked": found.others.round(2) + 0.0,
+            "matters": ["yes" if yes else "no" for yes in found.matters],
+        }
+    )
+    return said, gr.update(value=rows, visible=True), None
+
+
+# -- layout and wiring ---------------------------------------------------------------------------------------------
+
+
+def ask_panel(result: gr.State) -> list[gr.components.Component]:
+    """Lays the panel out and wires it to the translation in `result`.
+
+    Returns the components that another translation changes, in the order of `controls`.
+    """
+    first = result.value
+    source, target = word_choices(first.source_words)[:-1], word_choices(first.target_words)
+    options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
+    latest = {"trigger_mode": "always_last"} | options
+    with gr.Accordion("Ask the model", open=False, elem_id="ask"):
+        gr.Markdown(ABOUT, elem_classes="help")
+        # Not tabs: on a phone Gradio would fold all but one of them into a menu.
+        question = gr.Radio(
+            QUESTIONS, value=QUESTIONS[0], label="Question", show_label=False, container=False, elem_id="ask-question"
+        )
+        columns = [gr.Column(visible=name == QUESTIONS[0]) for name in QUESTIONS]
+        another, without, french, sentences, turning, mattering = columns
+        with another:
+            word = gr.Dropdown(target, value=None, label="In the place of the French word", elem_id="ask-word")
+            offered = gr.Radio([], label="write", elem_id="ask-candidate")
+        with without:
+            struck = gr.CheckboxGroup(source, label="Take away English words", elem_id="ask-without")
+        with french:
+            own = gr.Textbox(
+                "",
+                label="A French translation of your own",
+                submit_btn="Score it",
+                max_lines=4,
+                elem_id="ask-target",
+            )
+        with sentences:
+            size = gr.Slider(2, BEAMS, value=5, step=1, label="Beam", buttons=[], elem_id="ask-beam")
+            search = gr.Button("Search", elem_id="ask-search")
+            best = gr.Radio([], label="Found, best first (log-probability)", elem_id="ask-best")
+            grown = gr.HTML("", elem_id="ask-tree")
+        with turning:
+            turn = gr.Slider(
+                UNIFORM, ONE_HOT, value=LEARNED, step=0.1, buttons=[], elem_id="ask-turn",
+                label="−1 uniform · 0 as learned · 1 one-hot",
+            )  # fmt: skip
+            with gr.Row():
+                step = gr.Dropdown(target, value=0, label="While writing", elem_id="ask-step")
+                point = gr.Dropdown(
+                    [("nowhere", -1), *word_choices(first.source_words)], value=-1, label="look only at",
+                    elem_id="ask-point",
+                )  # fmt: skip
+        with mattering:
+            gr.Markdown("The most attended English word of each step is masked, against the others masked in turn.")
+            test = gr.Button("Test the highlight", elem_id="ask-matter")
+            costs = gr.Dataframe(interactive=False, visible=False, elem_id="ask-costs")
+        said = gr.HTML("", elem_id="ask-said")
+        picture = AttentionView(None, elem_id="ask-view")
+    found = gr.State()
+    shown = [said, picture]
+    question.input(lambda asked: [gr.update(visible=name == asked) for name in QUESTIONS], question, columns, **latest)
+    word.input(candidates, [result, word], offered, **latest)
+    offered.input(another_word, [result, word, offered], shown, **latest)
+    struck.input(without_words, [result, struck], shown, **latest)
+    own.submit(own_french, [result, own], shown, **latest)
+    gr.on([turn.release, step.input, point.input], turned, [result, turn, step, point], shown, **latest)
+    search.click(others, [result, size], [best, grown, found], **latest)
+    best.input(picked, [result, found, best], shown, **latest)
+    test.click(matter, result, [said, costs, picture], **latest)
+    return [word, offered, struck, step, point, turn, best, grown, said, costs, picture]

@@ -1,0 +1,133 @@
+"""The functions behind the panel Ask, and the API's questions, without a browser."""
+
+from __future__ import annotations
+
+import json
+
+import gradio as gr
+import pytest
+
+from seq2seq.demo import api, ask_panel, models
+from seq2seq.search import Node
+from seq2seq.translation import Translation
+
+TEXT = "A man in a blue shirt is riding a bicycle."
+LOOKING = [name for name in models.names() if models.translator(name).model.decoder.looks_back]
+
+
+@pytest.fixture(scope="module")
+def made() -> Translation:
+    return models.translator(models.DEFAULT).translate(TEXT)
+
+
+def test_controls_offer_the_words_of_the_translation(made: Translation) -> None:
+    word, offered, struck, step, point, turn, *rest = ask_panel.controls(made)
+    assert [index for _, index in word["choices"]] == list(range(len(made.target_words)))
+    assert [text for text, _ in struck["choices"]] == [f"{i} {w}" for i, w in enumerate(made.source_words[:-1], 1)]
+    assert point["choices"][0] == ("nowhere", -1) and len(point["choices"]) == len(made.source_words) + 1
+    assert turn["value"] == 0 and step["choices"] == word["choices"] and not offered["choices"]
+    assert len(ask_panel.controls(None)) == len(ask_panel.controls(made)) == 6 + len(rest)
+
+
+def test_another_word_goes_on_from_its_candidate(made: Translation) -> None:
+    for word in range(len(made.target_words)):
+        shown = ask_panel.candidates(made, word)["choices"]
+        assert len(shown) == 5 and shown[0][0].split()[-1].endswith("%")
+    step = made.target_word_of.index(3)
+    said, view = ask_panel.another_word(made, 3, 1)
+    expected = api.ask(TEXT, start=" ".join([*made.target_words[:3], made.candidates[step][1][0].strip("▁")]))
+    assert view["rows"] == expected["target_words"][:-1] and "<mark>" in said
+    assert "Choose a word" in ask_panel.another_word(made, None, None)[0]
+
+
+def test_without_words_is_what_the_api_says(made: Translation) -> None:
+    said, view = ask_panel.without_words(made, [4, 5])
+    assert view["rows"] == api.ask(TEXT, without="blue shirt")["target_words"][:-1]
+    assert view["warnings"][0] == "Without “blue”, “shirt”."
+    assert ask_panel.without_words(made, []) == ("", None)
+
+
+def test_own_french_is_scored_and_aligned(made: Translation) -> None:
+    said, view = ask_panel.own_french(made, "Un homme avec une chemise bleue.")
+    expected = api.ask(TEXT, target="Un homme avec une chemise bleue.")
+    assert f"log-probability {expected['log_prob']:.2f}" in said
+    assert view["rows"] == expected["target_words"][:-1]
+    assert "message" in ask_panel.own_french(made, " ")[1]
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_turned_attention_is_drawn_and_said_to_be(name: str) -> None:
+    made = models.translator(name).translate(TEXT)
+    said, view = ask_panel.turned(made, -1.0, 0, -1)
+    assert any("overridden" in warning for warning in view["warnings"])
+    assert view["rows"] == api.ask(TEXT, name, dial=-1)["target_words"][:-1]
+    _, pointed = ask_panel.turned(made, 0.0, 1, 4)
+    assert pointed["figure"]["data"][0]["z"][1][4] == pytest.approx(1, abs=1e-3)
+    assert ask_panel.turned(made, 0.0, 1, -1) == ("", None)
+
+
+def test_a_model_without_attention_says_that_there_is_nothing_to_turn() -> None:
+    made = models.translator("en-fr-plain").translate(TEXT)
+    assert "no attention" in ask_panel.turned(made, -1.0, 0, -1)[1]["message"]
+    assert "takes attention" in ask_panel.matter(made)[0]
+
+
+def leaves(node: Node) -> list[Node]:
+    return [leaf for child in node.children for leaf in leaves(child)] or [node]
+
+
+def test_the_tree_ends_in_the_list(made: Translation) -> None:
+    best, html, found = ask_panel.others(made, 4)
+    answer = api.translate(TEXT, beam_size=4, n_best=4)
+    texts = [answer["translation"], *(other["translation"] for other in answer["alternatives"])]
+    assert (
+        [translation.translation for translation in found]
+        == texts
+        == [t[3:].split("  (")[0] for t, _ in best["choices"]]
+    )
+    translator = models.translator(models.DEFAULT)
+    root = translator.tree(TEXT, 4, 4)
+    ranked = sorted((leaf.rank, leaf.total) for leaf in leaves(root) if leaf.rank is not None)
+    assert [rank for rank, _ in ranked] == [0, 1, 2, 3]
+    assert [total for _, total in ranked] == pytest.approx([t.log_prob for t in found], abs=1e-4)
+    assert all(f"number {i}" in html for i in (1, 2, 3, 4))
+    said, view = ask_panel.picked(made, found, 2)
+    assert view["rows"] == list(found[2].target_words[:-1])
+    assert ask_panel.picked(made, None, None) == ("", None)
+
+
+def test_the_verdict_is_what_the_api_says(made: Translation) -> None:
+    said, table, _ = ask_panel.matter(made)
+    answer = json.loads(json.dumps(api.highlight(TEXT)))
+    assert "The highlight matters" in answer["verdict"] and len(answer["words"]) == len(table["value"])
+    for row, word in zip(table["value"].to_dict("records"), answer["words"]):
+        assert row["French word"] == word["target"] and row["most attended"] == word["source"]
+        assert row["masked, it loses"] == pytest.approx(word["masked"], abs=0.0051)
+        assert (row["matters"] == "yes") == word["matters"]
+
+
+def test_nothing_to_ask_about_says_so() -> None:
+    for shown in (
+        ask_panel.asked(None, ""), ask_panel.another_word(None, 0, 0), ask_panel.matter(None)[:1], ask_panel.others(None, 5)[1:]
+    ):  # fmt: skip
+        assert "no translation" in shown[0]
+
+
+def test_words_are_text() -> None:
+    assert ask_panel.marked(["<b>", "x"], [True, False]) == "<mark>&lt;b&gt;</mark> x"
+    node = Node(2, 0.0, 0.0, children=[Node(7, -1.0, -1.0, rank=0)])
+    assert "<img" not in ask_panel.tree_html(node, lambda id: "<img src=x>")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [{"without": "zebra"}, {"dial": 3}, {"dial": "1"}, {"target": "Un chien.", "start": "Un"}, {"start": ["Un"]}],
+)
+def test_api_questions_that_make_no_sense_are_refused(question: dict) -> None:
+    with pytest.raises(gr.Error):
+        api.ask(TEXT, **question)
+
+
+def test_a_sentence_that_would_take_too_long_is_refused() -> None:
+    with pytest.raises(gr.Error, match="60 words"):
+        api.highlight("dog " * 70)
