@@ -12,14 +12,17 @@ import pandas as pd
 
 from seq2seq.comparison import different_words
 from seq2seq.demo import models
-from seq2seq.demo.attention_view import AttentionView, message, view
+from seq2seq.demo.attention_view import PIECES, AttentionView, message, view
 from seq2seq.demo.links import BEAMS
 from seq2seq.dial import LEARNED, ONE_HOT, UNIFORM, Dial
 from seq2seq.explain import verdict, weigh
 from seq2seq.search import Node
 from seq2seq.translation import Translation
 
-ABOUT = "Questions about the sentence above. Each is answered below, beside what the model wrote by itself."
+ABOUT = (
+    "Questions about the sentence above. Each is answered below, beside what the model wrote by itself. A click on a French "
+    "word above chooses it here."
+)
 QUESTIONS = (
     "Another word",
     "Without a word",
@@ -72,6 +75,17 @@ def candidates(translation: Translation | None, word: int | None) -> Any:
         (f"{piece.replace('▁', ' ').strip() or '␣'} {math.exp(lp):.1%}", i) for i, (piece, lp) in enumerate(offered)
     ]
     return gr.update(choices=shown, value=None)
+
+
+def clicked(translation: Translation | None, unit: str, event: gr.EventData) -> tuple[Any, Any]:
+    """A click on a word of the translation above, or on a piece of one, puts that word into the first question."""
+    if translation is None:
+        return gr.skip(), gr.skip()
+    shown = translation.target_word_of if unit == PIECES else range(len(translation.target_words))
+    if not isinstance(event.index, int) or not 0 <= event.index < len(shown):
+        return gr.skip(), gr.skip()
+    word = shown[event.index]
+    return word, candidates(translation, word)
 
 
 def answer(before: Translation, after: Translation, title: str) -> Shown:
@@ -198,8 +212,9 @@ def matter(translation: Translation | None) -> tuple[str, Any, None]:
 # -- layout and wiring ---------------------------------------------------------------------------------------------
 
 
-def ask_panel(result: gr.State) -> list[gr.components.Component]:
-    """Lays the panel out and wires it to the translation in `result`.
+def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[gr.components.Component]:
+    """Lays the panel out and wires it to the translation in `result`, whose picture is `above`, of words or of
+    pieces as `unit` says.
 
     Returns the components that another translation changes, in the order of `controls`.
     """
@@ -253,6 +268,7 @@ def ask_panel(result: gr.State) -> list[gr.components.Component]:
     found = gr.State()
     shown = [said, picture]
     question.input(lambda asked: [gr.update(visible=name == asked) for name in QUESTIONS], question, columns, **latest)
+    above.pick(clicked, [result, unit], [word, offered], **latest)
     word.input(candidates, [result, word], offered, **latest)
     offered.input(another_word, [result, word, offered], shown, **latest)
     struck.input(without_words, [result, struck], shown, **latest)

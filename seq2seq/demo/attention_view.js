@@ -83,6 +83,7 @@ function newChip(side, index) {
     const same = pinned && pinned.side === side && pinned.index === index;
     pinned = same ? null : { side, index };
     shade(pinned || { side, index });
+    if (side === "target" && !same) trigger("pick", { index }); // whoever has questions about that word
   });
   return chip;
 }

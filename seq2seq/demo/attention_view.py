@@ -17,11 +17,13 @@ from seq2seq.translation import Translation
 
 
 class AttentionView(PageComponent):
-    """Shows what `view` made."""
+    """Shows what `view` made. A click on a target word is the event `pick`, with its place in the row."""
 
     SCRIPT = "attention_view.js"
 
 
+WORDS, PIECES = "words", "pieces"
+"""What a picture may be of."""
 TOO_LARGE = (
     "This sentence is too long for a picture. Its weights are in the JSON that the API and the command line give."
 )

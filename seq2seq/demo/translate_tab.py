@@ -13,7 +13,7 @@ import pandas as pd
 
 from seq2seq.demo import links, models
 from seq2seq.demo.ask_panel import ask_panel, controls
-from seq2seq.demo.attention_view import MAX_CELLS, AttentionView, message, view
+from seq2seq.demo.attention_view import MAX_CELLS, PIECES, WORDS, AttentionView, message, view
 from seq2seq.demo.links import BEAMS
 from seq2seq.figures import grid
 from seq2seq.translation import Translation
@@ -25,7 +25,6 @@ EXAMPLES = (
     "An old woman is selling fresh fruit at an outdoor market.",
     "We have never seen such a beautiful house.",
 )
-WORDS, PIECES = "words", "pieces"
 SECONDS_A_WORD, FRAME, LATE_FRAME = 0.055, 0.045, 0.25
 """A sentence is decoded faster than the eye follows, so words are slowed down to SECONDS_A_WORD, and to FRAME, the least time
 between two pictures, when there are many. A long sentence is not slowed down; after a second of it pictures are rare."""
@@ -170,7 +169,7 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
             first[4], label="Likeliest pieces at each step", interactive=False, elem_id="candidates"
         )
     result = gr.State(first[2])
-    questions = ask_panel(result)
+    questions = ask_panel(result, picture, unit)
 
     outputs = [picture, french, result, weights, candidates]
     inputs = [text, checkpoint, beam, unit, eos]

@@ -65,6 +65,14 @@ def test_another_word(ask_page: Callable[..., Page], api: Client) -> None:
     assert page.locator("#ask-said mark").count() >= 2
 
 
+def test_a_click_on_a_word_above_chooses_it(ask_page: Callable[..., Page]) -> None:
+    page = ask_page()
+    page.locator("#attention-view .lens-chips").nth(1).locator("button").nth(4).click()
+    page.wait_for_selector("#ask-candidate label")
+    word = page.locator("#attention-view .lens-chips").nth(1).locator(".lens-word").nth(4).inner_text()
+    assert page.locator("#ask-word input").input_value() == f"5 {word}"
+
+
 def test_without_a_word(ask_page: Callable[..., Page], api: Client) -> None:
     page = ask_page()
     question(page, "Without a word")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -131,3 +132,16 @@ def test_api_questions_that_make_no_sense_are_refused(question: dict) -> None:
 def test_a_sentence_that_would_take_too_long_is_refused() -> None:
     with pytest.raises(gr.Error, match="60 words"):
         api.highlight("dog " * 70)
+
+
+def test_a_click_chooses_the_word_it_is_on(made: Translation) -> None:
+    def click(index: object, unit: str = "words", translation: Translation | None = made):
+        return ask_panel.clicked(translation, unit, SimpleNamespace(index=index))
+
+    assert click(3)[0] == 3 and click(3)[1]["choices"] == ask_panel.candidates(made, 3)["choices"]
+    long = models.translator(models.DEFAULT).translate("Three birds are sleeping.")
+    piece = next(i for i, of in enumerate(long.target_word_of) if of != i)
+    assert click(piece, "pieces", long)[0] == long.target_word_of[piece]
+    for nonsense in (99, -1, "3", None):
+        assert click(nonsense) == (gr.skip(), gr.skip())
+    assert click(0, "words", None) == (gr.skip(), gr.skip())
