@@ -22,6 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from seq2seq.classic import CLASSIC, CLASSIC_SIZES
 from seq2seq.config import EOS, ModelConfig, TrainConfig
 from seq2seq.data import Corpus
+from seq2seq.decoder import DecoderState
 from seq2seq.model import Seq2Seq, kinds
 from seq2seq.search import greedy_steps
 from seq2seq.training import Run
@@ -178,14 +179,17 @@ def decoding_speed(device: torch.device, config: ModelConfig, seconds: float) ->
     state = encode()
     steps = statistics.median(timings(lambda: decode(state), device, seconds / 3))
     sentence = statistics.median(timings(lambda: decode(encode()), device, seconds / 3))
-    # Every weight of a product is read once: two operations, four bytes. Counted on the CPU, for one piece; of what cuDNN
-    # does torch counts nothing.
-    copy, prev = Seq2Seq(config).eval(), torch.full((1,), EOS)
-    begun = []
-    encoder_bytes = 2 * operations(
-        lambda: begun.append(copy.decoder.init_state(copy.encoder(prev.unsqueeze(0), torch.tensor([1]))))
-    )
-    step_bytes = 2 * operations(lambda: copy.decoder.step(prev, begun[0]))
+    # Every weight of a product is read once: two operations, four bytes; so is the memory that attention looks at. Counted on
+    # the CPU, because torch counts nothing of what cuDNN does, and the encoder for one piece.
+    copy = Seq2Seq(config).eval()
+
+    def begun(pieces: int) -> DecoderState:
+        return copy.decoder.init_state(copy.encoder(torch.full((1, pieces), EOS), torch.tensor([pieces])))
+
+    with torch.inference_mode():
+        whole = begun(PIECES)
+    encoder_bytes = 2 * operations(lambda: begun(1))
+    step_bytes = 2 * operations(lambda: copy.decoder.step(torch.tensor([EOS]), whole))
     rate = bandwidth(device, step_bytes, seconds / 3) * 1e9
     return {
         "step_seconds": round(steps / PIECES, 6),

@@ -130,7 +130,8 @@ def without_words(translation: Translation | None, words: Sequence[int]) -> Show
     """The source with words taken away."""
     if not words:
         return "", None
-    return asked(translation, "Without what you struck:", without=list(words))
+    said, shown = asked(translation, "Without what you struck:", without=list(words))
+    return said, shown and shown | {"struck": list(words)}
 
 
 def own_french(translation: Translation | None, target: str) -> Shown:

@@ -179,6 +179,8 @@ function render() {
   fill("source", view.columns, view.rows, view.unknown, view.growing);
   fill("target", view.rows, view.columns, [], view.growing);
   lines.target.classList.toggle("lens-growing", view.growing);
+  [...lines.source.children].forEach((chip, index) =>
+    chip.classList.toggle("lens-struck", (view.struck || []).includes(index)));
   [...lines.source.children].forEach((chip, index, all) =>
     chip.classList.toggle("lens-padding", view.padding && index === all.length - 1));
   note.textContent = view.note;

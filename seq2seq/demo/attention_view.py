@@ -55,6 +55,7 @@ def view(
         "columns": list(shown.columns),
         "padding": shown.padding,  # whether the last column is no word
         "unknown": sorted(unknown),
+        "struck": [],  # source words that were taken away
         "figure": heatmap_spec(translation, pieces=pieces, show_eos=show_eos) if drawn else None,
         "grid": drawn,  # whether the figure's cells are rows x columns, so that chips can be shaded by them
         "note": note,

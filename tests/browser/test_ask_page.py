@@ -80,6 +80,7 @@ def test_without_a_word(ask_page: Callable[..., Page], api: Client) -> None:
     page.locator("#ask-without label", has_text="riding").click()
     answered(page, before)
     assert_shows(page, api.predict(TEXT, "en-fr-additive", "", "", "riding", api_name="/ask"))
+    assert page.locator("#ask-view .lens-struck .lens-word").all_inner_texts() == ["riding"]
     assert "Without “riding”" in page.locator("#ask-view .lens-warnings").inner_text()
 
 

@@ -44,6 +44,7 @@ def test_another_word_goes_on_from_its_candidate(made: Translation) -> None:
 def test_without_words_is_what_the_api_says(made: Translation) -> None:
     said, view = ask_panel.without_words(made, [4, 5])
     assert view["rows"] == api.ask(TEXT, without="blue shirt")["target_words"][:-1]
+    assert view["struck"] == [4, 5]
     assert view["warnings"][0] == "Without “blue”, “shirt”."
     assert ask_panel.without_words(made, []) == ("", None)
 
