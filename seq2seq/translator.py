@@ -224,14 +224,21 @@ class Translator:
             words = begun
         yield self._translation(cleaned, source, hypothesis, time.perf_counter() - began)
 
-    def tree(self, text: str, beam_size: int, n_best: int = 1, length_penalty: float = LENGTH_PENALTY) -> Node:
-        """All that a beam search over `text` kept on its way, as a tree of pieces from `<bos>`. Errors as of `translate`."""
-        check_search(beam_size, n_best, length_penalty)
-        [source] = self.read([clean(text)])
+    def unfold(
+        self, text: str, beam_size: int, length_penalty: float = LENGTH_PENALTY
+    ) -> tuple[list[Translation], Node]:
+        """A beam search over `text`: its `beam_size` translations, best first, as `translate` gives them, and all that it kept
+        on its way as a tree of pieces from `<bos>`. Errors as of `translate`."""
+        check_search(beam_size, beam_size, length_penalty)
+        cleaned = clean(text)
+        began = time.perf_counter()
+        [source] = self.read([cleaned])
         state, lengths = self._encode([source])
-        limits = [self._limit(source)]
-        [one] = searched(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty)
-        return tree(one)
+        settings = (beam_size, beam_size, length_penalty, CANDIDATES)
+        [one] = searched(self.model.decoder, state, lengths, [self._limit(source)], *settings)
+        seconds = time.perf_counter() - began
+        best = one.best(CANDIDATES)
+        return [self._translation(cleaned, source, hypothesis, seconds, beam_size) for hypothesis in best], tree(one)
 
     def texts(self, texts: Sequence[str], *, beam_size: int = 1, length_penalty: float = LENGTH_PENALTY) -> list[str]:
         """Only the translated texts, for scoring many."""

@@ -11,7 +11,20 @@ import torch
 
 from seq2seq.config import BOS, EOS, PAD, UNK
 from seq2seq.data import pad_ids
-from seq2seq.search import Beam, Link, Row, beam, forced, greedy, greedy_steps, grow, likeliest, penalty
+from seq2seq.search import (
+    Beam,
+    Link,
+    Row,
+    beam,
+    forced,
+    greedy,
+    greedy_steps,
+    grow,
+    likeliest,
+    penalty,
+    searched,
+    tree,
+)
 from tests.conftest import tiny_model
 
 SOURCES = [[4, 5, EOS], [5, EOS], [4, 4, 5, 5, 4, EOS], [UNK, 5, 4, EOS]]
@@ -108,19 +121,19 @@ def test_beam_of_one_is_greedy(kind, seed):
     limits = [2 * len(s) + 3 for s in sources]
     state, lengths = begin(model, sources)
     one = beam(model.decoder, state, lengths, limits, 1, top_k=5)
-    for [searched], expected in zip(one, greedy(model.decoder, state, lengths, limits, top_k=5), strict=True):
-        same(searched, expected)
+    for [found], expected in zip(one, greedy(model.decoder, state, lengths, limits, top_k=5), strict=True):
+        same(found, expected)
 
 
 def test_beam_of_one_is_greedy_to_the_last_bit(kind):
     """One sentence alone: the same products of the same shapes."""
     model = tiny_model(kind, 30, 7)
     state, lengths = begin(model, [[8, 9, 20, EOS]])
-    [[searched]] = beam(model.decoder, state, lengths, [11], 1, top_k=5)
+    [[found]] = beam(model.decoder, state, lengths, [11], 1, top_k=5)
     [expected] = greedy(model.decoder, state, lengths, [11], top_k=5)
-    assert searched.ids == expected.ids and searched.log_probs == expected.log_probs
-    assert searched.candidates == expected.candidates
-    assert expected.weights is None or np.array_equal(searched.weights, expected.weights)
+    assert found.ids == expected.ids and found.log_probs == expected.log_probs
+    assert found.candidates == expected.candidates
+    assert expected.weights is None or np.array_equal(found.weights, expected.weights)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -232,3 +245,22 @@ def test_first_keeps_only_the_beginning(kind):
     assert start.ids == [4, 5] and not start.finished and whole.finished
     assert start.log_prob == pytest.approx(sum(whole.log_probs[:2]))
     assert start.weights is None or np.array_equal(start.weights, whole.weights[:2])
+
+
+def ranked(node, ids=(), total=0.0):
+    """The ranked ends of a tree: {rank: ids}; on the way its totals must add up."""
+    assert node.total == pytest.approx(total, abs=1e-4)
+    found = {} if node.rank is None else {node.rank: list(ids)}
+    for child in node.children:
+        found |= ranked(child, (*ids, child.id), total + child.log_prob)
+    return found
+
+
+def test_the_tree_holds_all_that_was_kept_and_ends_in_what_was_found(kind):
+    model = tiny_model(kind, 12, 5, sharp=1.5)
+    state, lengths = begin(model, SOURCES)
+    for one in searched(model.decoder, state, lengths, LIMITS, 3, 3):
+        root = tree(one)
+        assert root.id == BOS and len(root.children) <= 3
+        found = ranked(root)
+        assert [found[rank] for rank in sorted(found)] == [hypothesis.ids for hypothesis in one.best(1)]

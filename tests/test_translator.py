@@ -523,3 +523,12 @@ def test_cuda_gives_the_translations_of_the_cpu(folder, beam_size):
     ):
         assert left.target_pieces == right.target_pieces
         np.testing.assert_allclose(left.token_log_probs, right.token_log_probs, atol=1e-2)
+
+
+def test_an_unfolded_beam_is_the_beam(translator):
+    found, root = translator.unfold(UNSEEN[1], 3)
+    best = translator.translate(UNSEEN[1], beam_size=3, n_best=3)
+    for one, expected in zip(found, (best, *best.alternatives), strict=True):
+        assert one.target_pieces == expected.target_pieces and one.token_log_probs == expected.token_log_probs
+    with pytest.raises(SearchError):
+        translator.unfold(UNSEEN[1], 0)

@@ -153,11 +153,9 @@ def others(translation: Translation | None, beam_size: float) -> tuple[Any, str,
     """The n-best list of a beam as choices, and the whole beam as a tree."""
     if translation is None:
         return gr.update(choices=[], value=None), escape(NOTHING), None
-    translator, size = models.translator(translation.checkpoint), int(beam_size)
-    best = translator.translate(translation.text, beam_size=size, n_best=size)
-    found = [best, *best.alternatives]
+    translator = models.translator(translation.checkpoint)
+    found, root = translator.unfold(translation.text, int(beam_size))
     choices = [(f"{i}. {made.translation}  ({made.log_prob:.2f})", i - 1) for i, made in enumerate(found, 1)]
-    root = translator.tree(translation.text, size, size)
     return gr.update(choices=choices, value=None), tree_html(root, translator.target_tokenizer.piece), found
 
 

@@ -69,7 +69,7 @@ def open_page(server: str, browser: Browser) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on("request", lambda request: hosts.add(request.url.split("/")[2] if "://" in request.url else ""))
         page.on("pageerror", lambda error: problems.append(f"error: {error}"))
         page.on("console", lambda m: problems.append(f"console: {m.text}") if m.type == "error" else None)

@@ -87,8 +87,7 @@ def test_the_tree_ends_in_the_list(made: Translation) -> None:
         == texts
         == [t[3:].split("  (")[0] for t, _ in best["choices"]]
     )
-    translator = models.translator(models.DEFAULT)
-    root = translator.tree(TEXT, 4, 4)
+    _, root = models.translator(models.DEFAULT).unfold(TEXT, 4)
     ranked = sorted((leaf.rank, leaf.total) for leaf in leaves(root) if leaf.rank is not None)
     assert [rank for rank, _ in ranked] == [0, 1, 2, 3]
     assert [total for _, total in ranked] == pytest.approx([t.log_prob for t in found], abs=1e-4)
