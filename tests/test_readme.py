@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -75,6 +76,25 @@ def test_import_command_is_understood(tmp_path: Path) -> None:
     command = shlex.split(block.replace("\\\n", " "))
     done = subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode == 2 and "encoder.pt" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_numbers_are_those_of_the_metrics() -> None:
+    """Each row about a checkpoint says what its metrics.json says, rounded."""
+    checked = 0
+    for folder in (ROOT / "checkpoints").iterdir():
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        captions, everyday = metrics["multi30k.test_2016_flickr"], metrics["tatoeba.test"]
+        scores = [[f"{row['bleu']:.1f}" for row in captions["by_length"]]]
+        whole = [f"{captions['bleu']:.1f}", f"{captions['bleu_lower_tok']:.1f}", f"{everyday['bleu']:.1f}"]
+        scores.append([f"{metrics['training']['parameters']:,}", *whole])
+        if judged := metrics.get("multi30k.test_2016_flickr.faithfulness"):
+            scores[1].append(f"{100 * judged['matters']:.1f} %")
+        rows = [row for row in README.splitlines() if row.startswith(f"| `{folder.name}` |")]
+        tables = [[re.sub(r" \(.*\)", "", cell.strip()) for cell in row.strip("|").split("|")[1:]] for row in rows]
+        for expected in scores:
+            assert [*expected] in [[cell for cell in cells if cell] for cells in tables], (folder.name, expected)
+            checked += 1
+    assert checked >= 10
 
 
 def test_layout_is_the_repository() -> None:

@@ -47,6 +47,11 @@ def translate(page: Page, text: str) -> None:
     page.wait_for_timeout(300)
 
 
+def choose_model(page: Page, label: str) -> None:
+    page.locator("#checkpoint input").click()
+    page.get_by_role("option", name=label).click()
+
+
 def french(page: Page) -> str:
     return page.locator("#target-text textarea, #target-text input").input_value()
 
@@ -146,15 +151,28 @@ def test_hover_reads_as_a_sentence(open_page: Callable[..., Page]) -> None:
 
 def test_the_plain_model_gets_no_map(open_page: Callable[..., Page], api: Client) -> None:
     page = open_page()
-    page.get_by_label("Without attention").check()
+    choose_model(page, "Without attention (plain)")
     page.wait_for_selector("#attention-view .lens-note:not([hidden])")
     page.wait_for_function("() => !document.querySelector('#attention-view .lens-growing')")
     assert "No attention exists here" in page.locator("#attention-view .lens-note").inner_text()
     assert not page.locator("#attention-view .lens-scroll").is_visible()
     text = page.locator("#source-text textarea").input_value()
     assert api.predict(text, "en-fr-plain", api_name="/translate")["attention"] is None
-    page.get_by_label("With attention").check()
+    choose_model(page, "With attention (additive)")
     page.wait_for_selector("#attention-view .lens-scroll:not([hidden]) .xtick")
+
+
+def test_weight_on_padding_has_a_column_of_its_own(open_page: Callable[..., Page], api: Client) -> None:
+    page = open_page()
+    choose_model(page, "With attention (classic-attention)")
+    page.wait_for_selector("#attention-view .lens-padding")
+    page.wait_for_function("() => document.querySelector('#attention-view .lens-caption').textContent.length > 5")
+    text = page.locator("#source-text textarea").input_value()
+    answer = api.predict(text, "en-fr-classic-attention", api_name="/translate")
+    drawn = page.evaluate(DRAWN)
+    assert drawn["columns"] == drawn["source"] == [*answer["source_words"], "padding"]
+    for row, words, padding in zip(drawn["z"], answer["attention"], answer["padding_weight"]):
+        assert row == pytest.approx([*words, padding], abs=1e-4) and sum(row) == pytest.approx(1, abs=1e-3)
 
 
 BAD = {
