@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -21,6 +23,15 @@ def check_strings(**arguments: Any) -> None:
             raise gr.Error(f"{name} must be a string.", print_exception=False)
 
 
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """What is refused reaches the caller as one line."""
+    try:
+        yield
+    except models.REFUSALS as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
 def whole(number: Any) -> Any:
     """3.0 is 3: JSON does not tell them apart. Anything else is left for the search to judge."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
@@ -36,11 +47,9 @@ def translate(text: str, checkpoint: str = models.DEFAULT, beam_size: int = 1, n
         n_best: How many hypotheses of the beam; those after the first stand under "alternatives".
     """
     check_strings(text=text, checkpoint=checkpoint)
-    try:
+    with refusals():
         settings = {"beam_size": whole(beam_size), "n_best": whole(n_best)}
         return models.translator(checkpoint).translate(text, **settings).to_dict()
-    except models.REFUSALS as error:
-        raise gr.Error(str(error), print_exception=False) from error
 
 
 def ask(
@@ -59,15 +68,13 @@ def ask(
     check_strings(text=text, checkpoint=checkpoint, target=target, start=start, without=without)
     if not isinstance(dial, (int, float)) or isinstance(dial, bool):
         raise gr.Error("dial must be a number.", print_exception=False)
-    try:
+    with refusals():
         translator = models.translator(checkpoint)
         if target.strip():
             if start.strip() or without.strip() or dial:
                 raise SearchError("target goes alone; leave start, without and dial out.")
             return translator.translate(text, target=target).to_dict()
         return what_if(translator, text, start=start, without=without.split(), turn=float(dial)).to_dict()
-    except models.REFUSALS as error:
-        raise gr.Error(str(error), print_exception=False) from error
 
 
 def highlight(text: str, checkpoint: str = models.DEFAULT) -> dict[str, Any]:
@@ -78,12 +85,10 @@ def highlight(text: str, checkpoint: str = models.DEFAULT) -> dict[str, Any]:
         checkpoint: The model, by the name of its folder.
     """
     check_strings(text=text, checkpoint=checkpoint)
-    try:
+    with refusals():
         translator = models.translator(checkpoint)
         made = translator.translate(text)
         found = weigh(translator, made)
-    except models.REFUSALS as error:
-        raise gr.Error(str(error), print_exception=False) from error
     answer: dict[str, Any] = {"translation": made.translation, "verdict": verdict(made, found), "words": None}
     if found is not None:
         rows = zip(made.target_words, found.words, found.masked, found.others, found.matters)
@@ -108,10 +113,8 @@ def inside(text: str, checkpoint: str = models.DEFAULT) -> dict[str, Any]:
         checkpoint: The model, by the name of its folder.
     """
     check_strings(text=text, checkpoint=checkpoint)
-    try:
+    with refusals():
         return open_up(models.translator(checkpoint), text).to_dict()
-    except models.REFUSALS as error:
-        raise gr.Error(str(error), print_exception=False) from error
 
 
 def compare(text: str, left: str = "en-fr-plain", right: str = models.DEFAULT, reference: str = "") -> dict[str, Any]:
@@ -124,8 +127,6 @@ def compare(text: str, left: str = "en-fr-plain", right: str = models.DEFAULT, r
         reference: A French translation to score both against; may be empty.
     """
     check_strings(text=text, left=left, right=right, reference=reference)
-    try:
+    with refusals():
         sides = models.translator(left), models.translator(right)
         return comparison.compare(*sides, text, reference).to_dict()
-    except models.REFUSALS as error:
-        raise gr.Error(str(error), print_exception=False) from error
