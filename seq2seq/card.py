@@ -125,7 +125,9 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
         return ""
     scored = {key: value for key, value in sets.items() if "bleu" in value}
     aligned = {key: value for key, value in sets.items() if "aer" in value}
-    judged = {key.removesuffix(".faithfulness"): value for key, value in sets.items() if "matters" in value}
+    judged = {
+        key.removesuffix(".faithfulness"): value for key, value in sets.items() if value.get("matters") is not None
+    }
     parts = ["## Scores"]
     if scored:
         rows = [

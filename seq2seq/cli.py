@@ -153,8 +153,8 @@ def translate(
 
 def parse_point(text: str) -> tuple[int, int]:
     """ "4=5" -> (3, 4). Raises CallError."""
-    found = re.fullmatch(r"(\d+)=(\d+)", text)
-    if not found or "0" in found.groups():
+    found = re.fullmatch(r"([1-9][0-9]*)=([1-9][0-9]*)", text)
+    if not found:
         raise CallError(f"--point is {text!r}; give two numbers from 1 such as 4=5: French word, English word")
     return int(found[1]) - 1, int(found[2]) - 1
 
@@ -331,6 +331,8 @@ def import_tutorial(
             lambda folder, made: write_metrics(folder, {"import": import_record(made, encoder, decoder, ctx.obj)}),
         )
     config = model.config
+    if (size := 4 * model.parameter_count()) >= SHIPPED_LIMIT:
+        note(f"warning: the weights take {size:,} bytes; a checkpoint that ships stays under {SHIPPED_LIMIT:,}")
     print(
         f"{out}: {config.kind}, {config.source_vocabulary - len(SPECIALS)} source words, "
         f"{config.vocab_size - len(SPECIALS)} target words, hidden size {config.hidden_size}, "

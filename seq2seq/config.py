@@ -18,8 +18,8 @@ class ModelConfig:
     vocab_size (V), embedding_size (E), hidden_size (H): H is the decoder's state and one memory vector; each direction
         of the encoder has H / 2.
     attention_size (A): width of the layer in which query and key are compared.
-    dropout: share of single numbers set to zero in training, on embeddings, memory and readout; in the classic kinds
-        on the decoder's embedding.
+    dropout: share of single numbers set to zero in training, on embeddings, memory and readout; in `classic-attention` on
+        the decoder's embedding, in `classic-plain` nowhere.
     word_dropout: share of whole words whose embedding is set to zero in training (Gal & Ghahramani 2016); not classic.
     max_length: places in the memory of the classic kinds; what is longer is cut. Other kinds have no such limit.
     source_vocab_size: pieces of the source language, if it has its own; 0 for one joint vocabulary of V.

@@ -16,8 +16,8 @@ from seq2seq.encoder import Embedding, Encoded
 class DecoderState(NamedTuple):
     """What a decoder knows before it writes the next piece of B hypotheses.
 
-    hidden (B, H): what it remembers. memory (B, S, H), keys (B, S, A), mask (B, S): what it may look at; a decoder
-    without attention has one vector there, S = 1.
+    hidden (B, H): what it remembers. memory (B, S, H), keys (B, S, A), mask (B, S): what it may look at; the plain
+    decoder has one vector there, S = 1.
     """
 
     hidden: Tensor

@@ -43,7 +43,7 @@ class Dial:
                 if name != weights_name:
                     return value
                 word = self.pointed.get(step)
-                return bent(value, self.turn) if word is None else pointed(value, word_of, word)
+                return bent(value, self.turn) if word is None else all_on(value, word_of, word)
 
             return note
 
@@ -61,7 +61,7 @@ def bent(weights: Tensor, turn: float) -> Tensor:
     return torch.softmax(power * weights.clamp_min(1e-30).log(), dim=-1)
 
 
-def pointed(weights: Tensor, word_of: Sequence[int], word: int) -> Tensor:
+def all_on(weights: Tensor, word_of: Sequence[int], word: int) -> Tensor:
     """All weight on the pieces of one word, in equal parts."""
     made = torch.zeros_like(weights)
     columns = [i for i, of in enumerate(word_of) if of == word]

@@ -23,8 +23,10 @@ from seq2seq.translator import SearchError, TextError, Translator, clean
 
 MATTERS = float(np.log(2))
 """Log-probability that masking the highlight must at least cost for it to matter: the word becomes half as likely."""
-MAX_WORDS = 60
-"""Source words up to which a highlight is weighed: every word is masked in turn, so the cost grows with the square."""
+MAX_START = 200
+"""Pieces that a translation may be made to begin with, `<eos>` counted, so that there is room to go on."""
+MAX_COST = 10_000
+"""Pieces that may be read and written for one occlusion map of a visitor's: about what a sentence of 60 words takes."""
 
 
 def occlusion(translator: Translator, translation: Translation) -> np.ndarray:
@@ -47,6 +49,13 @@ def occlusion(translator: Translator, translation: Translation) -> np.ndarray:
         for hypothesis in translator.force([source, *masked], target)
     )
     return np.stack([base - other for other in others], axis=1)
+
+
+def check_occlusion(translation: Translation) -> None:
+    """Raises TextError if an occlusion map would take too long: it reads and writes the sentence pair once for each word."""
+    pair = len(translation.source_pieces) + len(translation.target_pieces)
+    if len(translation.source_words) * pair > MAX_COST:
+        raise TextError("Hiding each word of so long a sentence in turn takes too long. Please shorten it.")
 
 
 def mask_word(source: Pieces, word: int) -> Pieces:
@@ -133,11 +142,10 @@ def highlights(translation: Translation, lost: np.ndarray) -> Highlights | None:
 
 def weigh(translator: Translator, translation: Translation) -> Highlights | None:
     """`highlights` of a translation, its occlusion computed. Raises TextError for a sentence that would take too long."""
-    if len(translation.source_words) > MAX_WORDS:
-        raise TextError(
-            f"With over {MAX_WORDS} words this would take too long: each is masked in turn. Please shorten it."
-        )
-    return highlights(translation, occlusion(translator, translation)) if translation.attention is not None else None
+    if translation.attention is None:
+        return None
+    check_occlusion(translation)
+    return highlights(translation, occlusion(translator, translation))
 
 
 def nats(value: float) -> str:
@@ -160,6 +168,12 @@ def verdict(translation: Translation, found: Highlights | None) -> str:
     )
 
 
+def shortened(text: str, words: int = 8) -> str:
+    """The first words, as a message can hold them."""
+    found = text.split()
+    return " ".join(found[:words]) + (" …" if len(found) > words else "")
+
+
 def what_if(
     translator: Translator,
     text: str,
@@ -178,11 +192,18 @@ def what_if(
     [source] = translator.read([clean(text)])
     asked: dict[str, Any] = {}
     if start.strip():
-        asked["start"] = translator.target_tokenizer.encode(clean(start)).pieces[:-1]
+        begun = translator.target_tokenizer.encode(clean(start))
+        if translator.target_tokenizer.unknown_id in begun.ids:
+            raise SearchError(f"The model has no pieces for “{shortened(start)}”; begin with other words.")
+        if len(begun.ids) > MAX_START:
+            raise SearchError(f"The beginning has {len(begun.ids) - 1} pieces; the limit is {MAX_START - 1}.")
+        asked["start"] = begun.pieces[:-1]
     if missing := [word for word in without if word not in source.words]:
         raise SearchError(f"There is no word “{missing[0]}” to take away; choose from {' '.join(source.words)}.")
     if without:
         asked["without"] = [i for i, word in enumerate(source.words) if word in without]
+    if point and not 0 <= point[1] < len(source.words):
+        raise SearchError(f"There is no source word {point[1] + 1} to point at; there are {len(source.words)}.")
     if turn != LEARNED or point:
         steps = translator.translate(text).target_word_of if point else ()
         if point and point[0] not in steps:

@@ -213,8 +213,9 @@ class Tokenizer:
     def ids(self, pieces: Sequence[str]) -> tuple[int, ...]:
         """The ids of which `decode` made these pieces. Raises ValueError for a piece that is not of this tokenizer."""
         found = [UNK if piece == self.unknown_text else self.backend.token_to_id(piece) for piece in pieces]
-        if None in found:
-            raise ValueError(f"this tokenizer has no piece {pieces[found.index(None)]!r}")
+        for piece, id in zip(pieces, found):
+            if id in (None, PAD, BOS):
+                raise ValueError(f"this tokenizer has no piece {piece!r}")
         return tuple(found)
 
     unknown_id = UNK

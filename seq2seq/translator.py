@@ -24,7 +24,7 @@ from seq2seq.translation import Translation
 MAX_CHARACTERS = 1000
 """Longer texts are refused: the model was trained on sentences, and every piece costs time and a row of the picture."""
 MAX_PIECES = 400
-"""No translation gets longer: MAX_CHARACTERS of English prose make about 250 pieces."""
+"""No search makes a translation longer: MAX_CHARACTERS of English prose make about 250 pieces."""
 CANDIDATES = 5
 """Likeliest pieces that are reported for each step."""
 FORCED_LOGITS = 2**24
@@ -55,6 +55,8 @@ def clean(text: str) -> str:
     kept = " ".join("".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in normal).split())
     if not any(unicodedata.category(c)[0] in "LNPSM" for c in kept):
         raise TextError("There is no text to translate. Please type a sentence.")
+    if len(kept) > MAX_CHARACTERS:  # some characters become several by NFC
+        raise TextError(f"The text has {len(kept):,} characters; the limit is {MAX_CHARACTERS:,}. Please shorten it.")
     return kept
 
 
@@ -195,14 +197,16 @@ class Translator:
                 raise SearchError(f"There is no source word {word}; choose one from 0 to {last}.")
         hidden = replace(source, ids=tuple(PAD if of in without else id for id, of in zip(source.ids, source.word_of)))
         state, lengths = self._encode([hidden])
-        limit = max(self._limit(source), len(begun))
+        usual = self._limit(source)
+        limit = usual if len(begun) < usual else len(begun) + usual  # there is always room to go on
         notes = {"notes": dial.notes(self.model.decoder.weights_name, source.word_of)} if dial else {}
         steps = greedy_steps(self.model.decoder, state, limit, CANDIDATES, begun, **notes)
         *_, [hypothesis] = grow(steps, lengths, [limit])
         made = self._translation(cleaned[0], source, hypothesis, time.perf_counter() - began)
         said = [f"Without {', '.join(f'“{source.words[word]}”' for word in sorted(without))}."] if without else []
         if start:
-            said.append(f"It was made to begin with “{self.target_tokenizer.text(begun)}”.")
+            words = self.target_tokenizer.text(begun).split()
+            said.append(f"It was made to begin with “{' '.join(words[:10])}{' …' * (len(words) > 10)}”.")
         if dial:
             said.append("The attention weights were overridden by hand; these are not the model's own.")
         return replace(made, warnings=(*said, *made.warnings))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from seq2seq.dial import Dial, bent, pointed
+from seq2seq.dial import Dial, all_on, bent
 from seq2seq.model import decoder_class, kinds
 from seq2seq.translator import SearchError, Translator
 from tests.conftest import UNSEEN, tiny_model
@@ -45,7 +45,7 @@ def test_a_turn_further_is_a_row_sharper() -> None:
 
 
 def test_pointing_shares_among_the_pieces_of_a_word() -> None:
-    assert pointed(WEIGHTS, [0, 1, 1, 2], 1).tolist() == [[0, 0.5, 0.5, 0]] * 2
+    assert all_on(WEIGHTS, [0, 1, 1, 2], 1).tolist() == [[0, 0.5, 0.5, 0]] * 2
 
 
 @pytest.mark.parametrize("turn", [-1.1, 1.1, float("nan")])

@@ -532,3 +532,9 @@ def test_an_unfolded_beam_is_the_beam(translator):
         assert one.target_pieces == expected.target_pieces and one.token_log_probs == expected.token_log_probs
     with pytest.raises(SearchError):
         translator.unfold(UNSEEN[1], 0)
+
+
+def test_characters_are_counted_as_they_are_read():
+    """Some characters become several when they are normalised."""
+    with pytest.raises(TextError, match="limit"):
+        clean("\ufb2c" * 500)

@@ -23,7 +23,8 @@ TEXT = UNSEEN[1]
 
 def test_its_own_beginning_changes_nothing(translator: Translator) -> None:
     base = translator.translate(TEXT)
-    for count in (1, len(base.target_pieces) // 2, len(base.target_pieces)):
+    whole = base.target_words[-1] == "<eos>"  # else it was cut off, and goes on when it is given
+    for count in (1, len(base.target_pieces) // 2, *[len(base.target_pieces)] * whole):
         made = translator.translate(TEXT, start=base.target_pieces[:count])
         assert made.target_pieces == base.target_pieces and made.candidates == base.candidates
         np.testing.assert_allclose(made.token_log_probs, base.token_log_probs, atol=1e-6)
@@ -166,3 +167,9 @@ def test_pointing_is_at_a_word_of_its_own_translation(kind: str, translator: Tra
         what_if(translator, TEXT, point=(last + 1, 1))
     with pytest.raises(SearchError, match="no source word"):
         what_if(translator, TEXT, point=(0, 99))
+
+
+@pytest.mark.parametrize("start", ["😀", "dort " * 150])
+def test_a_beginning_that_leaves_no_room_or_cannot_be_written_is_refused(translator: Translator, start: str) -> None:
+    with pytest.raises(SearchError, match="no pieces|limit is"):
+        what_if(translator, TEXT, start=start)

@@ -66,8 +66,8 @@ def ask(
         dial: Attention from -1 (uniform) over 0 (as learned) to 1 (one-hot).
     """
     check_strings(text=text, checkpoint=checkpoint, target=target, start=start, without=without)
-    if not isinstance(dial, (int, float)) or isinstance(dial, bool):
-        raise gr.Error("dial must be a number.", print_exception=False)
+    if not isinstance(dial, (int, float)) or isinstance(dial, bool) or not -1 <= dial <= 1:
+        raise gr.Error("dial must be a number from -1 to 1.", print_exception=False)
     with refusals():
         translator = models.translator(checkpoint)
         if target.strip():

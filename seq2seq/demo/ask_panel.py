@@ -31,6 +31,8 @@ QUESTIONS = (
     "Turn the attention",
     "Does it matter?",
 )
+MAX_DEPTH = 40
+"""Branchings of the drawn tree, one inside the other."""
 Shown = tuple[str, dict[str, Any] | None]
 """An answer: HTML, and the picture of the new translation."""
 NOTHING = "There is no translation above to ask about. Translate a sentence first."
@@ -65,11 +67,19 @@ def controls(translation: Translation | None) -> tuple[Any, ...]:
     )
 
 
+def step_of(translation: Translation | None, word: int | None) -> int | None:
+    """The step that wrote the first piece of a target word; None if there is no such word: the list it was chosen from may be
+    older than the translation."""
+    if translation is None or word is None or word not in translation.target_word_of:
+        return None
+    return translation.target_word_of.index(word)
+
+
 def candidates(translation: Translation | None, word: int | None) -> Any:
     """What the model could have written at the first piece of a target word, with probabilities."""
-    if translation is None or word is None:
+    step = step_of(translation, word)
+    if step is None:
         return gr.update(choices=[], value=None)
-    step = translation.target_word_of.index(word)
     offered = translation.candidates[step]
     shown = [
         (f"{piece.replace('▁', ' ').strip() or '␣'} {math.exp(lp):.1%}", i) for i, (piece, lp) in enumerate(offered)
@@ -110,17 +120,20 @@ def asked(translation: Translation | None, title: str, **question: Any) -> Shown
     if translation is None:
         return escape(NOTHING), None
     try:
-        made = models.translator(translation.checkpoint).translate(translation.text, **question)
-    except (*models.REFUSALS, ValueError) as error:
+        translator = models.translator(translation.checkpoint)
+        made = translator.translate(translation.text, **question)
+        # The questions are answered by greedy search, so that is what they are compared with.
+        before = translation if translation.beam_size == 1 else translator.translate(translation.text)
+    except models.REFUSALS as error:
         return "", message(str(error))
-    return answer(translation, made, title)
+    return answer(before, made, title)
 
 
 def another_word(translation: Translation | None, word: int | None, candidate: int | None) -> Shown:
     """Decoding goes on from a candidate in the place of a target word."""
-    if translation is None or word is None or candidate is None:
+    step = step_of(translation, word)
+    if step is None or candidate is None or candidate >= len(translation.candidates[step]):
         return escape(NOTHING if translation is None else "Choose a word, then what to write in its place."), None
-    step = translation.target_word_of.index(word)
     piece = translation.candidates[step][candidate][0]
     start = (*translation.target_pieces[:step], piece)
     return asked(translation, "From there it goes on:", start=start)
@@ -141,11 +154,10 @@ def own_french(translation: Translation | None, target: str) -> Shown:
 
 def turned(translation: Translation | None, turn: float, step: int | None, word: int) -> Shown:
     """Attention overridden at every step, or at the first piece of one target word by hand."""
-    if turn == LEARNED and word < 0:
+    at = step_of(translation, step)
+    pointed = {at: word} if at is not None and word >= 0 else {}
+    if turn == LEARNED and not pointed:
         return "", None
-    pointed = {}
-    if translation is not None and word >= 0 and step is not None:
-        pointed = {translation.target_word_of.index(step): word}
     return asked(translation, "With overridden weights:", dial=Dial(turn, pointed))
 
 
@@ -161,13 +173,17 @@ def others(translation: Translation | None, beam_size: float) -> tuple[Any, str,
 
 def picked(translation: Translation | None, found: list[Translation] | None, index: int | None) -> Shown:
     """One of the n-best list."""
-    if translation is None or not found or index is None:
+    if translation is None or not found or index is None or index >= len(found):
         return "", None
+    if (found[0].text, found[0].checkpoint) != (translation.text, translation.checkpoint):
+        return "", None  # the list is of an older sentence
     return answer(translation, found[index], f"Number {index + 1} of the beam:")
 
 
-def tree_html(node: Node, name: Any, top: bool = True) -> str:
-    """The beam as nested lists that unfold; pieces that nothing branched off stand in one line."""
+def tree_html(node: Node, name: Any, depth: int = 0) -> str:
+    """The beam as nested lists that unfold; pieces that nothing branched off stand in one line. What lies deeper than
+    MAX_DEPTH is left out: no browser could show it."""
+    top = depth == 0
     pieces, last = [], node
     while True:
         pieces.append("" if last is node and top else name(last.id).replace("▁", " "))
@@ -177,9 +193,11 @@ def tree_html(node: Node, name: Any, top: bool = True) -> str:
     text = escape("".join(pieces).strip() or "start")
     rank = "" if last.rank is None else f" <b>→ number {last.rank + 1}</b>"
     line = f"<span lang='fr'>{text}</span> <small>{last.total:.2f}</small>{rank}"
-    if not last.children:
+    if last.children and depth == MAX_DEPTH:
+        line += " …"
+    if not last.children or depth == MAX_DEPTH:
         return f"<li>{line}</li>" if not top else f"<p>{line}</p>"
-    inner = "".join(tree_html(child, name, False) for child in last.children)
+    inner = "".join(tree_html(child, name, depth + 1) for child in last.children)
     body = f"<details{' open' if top else ''}><summary>{line}</summary><ul>{inner}</ul></details>"
     return body if top else f"<li>{body}</li>"
 

@@ -16,8 +16,9 @@ from seq2seq.demo.duet import Duet, duet
 from seq2seq.demo.links import BEAMS
 from seq2seq.demo.long_view_panel import long_view_panel
 from seq2seq.demo.own_test_panel import own_test_panel
-from seq2seq.explain import agreement, occlusion, summary
+from seq2seq.explain import agreement, check_occlusion, occlusion, summary
 from seq2seq.translation import Translation
+from seq2seq.translator import TextError
 
 EXAMPLES = (
     "A man in a blue shirt is riding a bicycle.",
@@ -26,8 +27,6 @@ EXAMPLES = (
     "the white house.",
 )
 SAW, NEEDED = "What it looked at", "What it needed"
-OCCLUSION_COST = 10_000
-"""Pieces that may be read and written for one occlusion map: about what a sentence of 60 words takes."""
 QUESTION = (
     "**What it looked at** is what the model itself says: attention weights, if it has any. **What it needed** puts the same "
     "question to both: each English word is hidden in turn, and the map shows how much less likely each French word becomes."
@@ -54,9 +53,11 @@ def saw(comparison: Comparison | None, question: str) -> tuple[Any, Any, str]:
     sides = comparison.left, comparison.right
     if question == SAW:
         return *map(_looked_at, sides), ""
-    if max(map(occlusion_cost, sides)) > OCCLUSION_COST:
-        too_long = message("Hiding each word of so long a sentence in turn takes too long. Please shorten it.")
-        return too_long, too_long, ""
+    try:
+        for side in sides:
+            check_occlusion(side)
+    except TextError as error:
+        return message(str(error)), message(str(error)), ""
     lost = [occlusion(models.translator(side.checkpoint), side) for side in sides]
     agreements = filter(None, map(_agreement, sides, lost))
     return *map(occlusion_view, sides, lost), "\n\n".join(agreements)
@@ -66,12 +67,6 @@ def everything(text: str, reference: str, left: str, right: str, beam_size: floa
     """All that a comparison changes on the page: columns, result, the two maps, their agreement."""
     columns, comparison = run(text, reference, left, right, beam_size)
     return columns, comparison, *saw(comparison, question)
-
-
-def occlusion_cost(translation: Translation) -> int:
-    """Pieces that an occlusion map reads and writes: the whole sentence pair once for each source word."""
-    pair = len(translation.source_pieces) + len(translation.target_pieces)
-    return len(translation.source_words) * pair
 
 
 def _looked_at(translation: Translation) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def look(text: str, checkpoint: str) -> dict[str, Any]:
         return message(str(error))
 
 
-def entered(current: str, taken: str | None, text: str, checkpoint: str) -> tuple[Any, Any, Any]:
+def entered(current: str, taken: str | None, checkpoint: str) -> tuple[Any, Any, Any]:
     """On entering the tab: the sentence of Translate, if that is another than was taken last; else what stands here stays."""
     if current == taken or not current.strip():
         return gr.skip(), gr.skip(), gr.skip()
@@ -62,5 +62,5 @@ def inside_tab(page: gr.Blocks, tab: gr.Tab, sentence: gr.Textbox) -> Dependency
     taken = gr.State()
     options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     gr.on([text.submit, checkpoint.input], look, [text, checkpoint], view, trigger_mode="always_last", **options)
-    tab.select(entered, [sentence, taken, text, checkpoint], [text, taken, view], **options)
+    tab.select(entered, [sentence, taken, checkpoint], [text, taken, view], **options)
     return page.load(from_link, sentence, [text, checkpoint, taken, view], **options)

@@ -250,6 +250,8 @@ function fill(view) {
     entry.formula.textContent = `${box.name} = ${step === 0 ? box.first_formula : box.formula}`;
     const numbers = numbersOf(box, at);
     const full = view.scales[box.name];
+    if (box.constant && entry.painted === theme()) continue; // the memory of a long text is big, and stays
+    entry.painted = theme();
     const last = box.letters[box.letters.length - 1];
     if (box.name === "prev") word(entry, at);
     else if (box.letters.includes("V")) candidates(entry, at);

@@ -59,7 +59,8 @@ def run(path: str | None, left: str, right: str, beam_size: float, request: gr.R
         # As the chart's note, which is plain text: the message may hold a file name of anybody's choosing.
         yield "", {"figure": None, "note": str(error)}, None, gr.update(visible=False), None
     finally:
-        RUNNING.pop(request.session_hash, None)
+        if RUNNING.get(request.session_hash) is stop:  # not that of a newer run of the same page
+            del RUNNING[request.session_hash]
 
 
 def cancel(request: gr.Request) -> None:
