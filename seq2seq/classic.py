@@ -30,7 +30,7 @@ class ClassicEncoder(nn.Module):
         """src (B, S) ids, src_lengths (B,) -> Encoded, with `max_length` places in the memory of every sentence: zero vectors
         behind its end, and what is longer is cut. The summary is the last state."""
         src, lengths = src[:, : self.max_length], src_lengths.cpu().clamp(max=self.max_length)
-        # A hidden word is the zero vector (`explain.mask_word`), whatever a checkpoint has in the row of `<pad>`.
+        # A hidden word is the zero vector (`Pieces.without`), whatever a checkpoint has in the row of `<pad>`.
         embedded = self.embedding(src).masked_fill((src == PAD).unsqueeze(-1), 0)
         packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
         outputs, last = self.gru(packed)

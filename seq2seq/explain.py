@@ -8,16 +8,14 @@ alike.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from seq2seq.config import PAD
 from seq2seq.data import pad_ids
 from seq2seq.dial import LEARNED, Dial
-from seq2seq.tokenizer import Pieces
 from seq2seq.translation import Translation
 from seq2seq.translator import SearchError, TextError, Translator, clean
 
@@ -43,7 +41,7 @@ def occlusion(translator: Translator, translation: Translation) -> np.ndarray:
     if source.words != translation.source_words:
         raise ValueError(f"the translation was made by {translation.checkpoint}, which reads other words in its text")
     target = translator.target_tokenizer.ids(translation.target_pieces)
-    masked = [mask_word(source, word) for word in range(len(source.words))]
+    masked = [source.without([word]) for word in range(len(source.words))]
     base, *others = (
         per_word(np.array(hypothesis.log_probs), translation)
         for hypothesis in translator.force([source, *masked], target)
@@ -56,11 +54,6 @@ def check_occlusion(translation: Translation) -> None:
     pair = len(translation.source_pieces) + len(translation.target_pieces)
     if len(translation.source_words) * pair > MAX_COST:
         raise TextError("Hiding each word of so long a sentence in turn takes too long. Please shorten it.")
-
-
-def mask_word(source: Pieces, word: int) -> Pieces:
-    """The source with all pieces of one word replaced by `<pad>`, whose embedding is zero; nothing moves."""
-    return replace(source, ids=tuple(PAD if of == word else id for id, of in zip(source.ids, source.word_of)))
 
 
 def per_word(log_probs: np.ndarray, translation: Translation) -> np.ndarray:

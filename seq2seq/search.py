@@ -268,7 +268,6 @@ def rows_of(step: Step, count: int) -> list[Row]:
     return [Row(*row) for row in zip(range(len(ids)), candidates, weights)]
 
 
-@torch.inference_mode()
 def beam(
     decoder: Decoder,
     state: DecoderState,
@@ -284,35 +283,26 @@ def beam(
     They are ranked by log-probability / `penalty`, with `length_penalty` (0 or more) as its alpha. A list is shorter than
     `n_best` (at most `beam_size`) only if fewer targets exist within `max_lengths[b]`.
     """
-    beams = searched(decoder, state, src_lengths, max_lengths, beam_size, n_best, length_penalty, top_k)
+    beams = [Beam(beam_size, n_best, length_penalty, *lengths) for lengths in zip(src_lengths, max_lengths)]
+    fill(beams, decoder, state, max(top_k, beam_size))
     return [one.best(top_k) for one in beams]
 
 
 @torch.inference_mode()
-def searched(
-    decoder: Decoder,
-    state: DecoderState,
-    src_lengths: Sequence[int],
-    max_lengths: Sequence[int],
-    beam_size: int,
-    n_best: int = 1,
-    length_penalty: float = LENGTH_PENALTY,
-    top_k: int = 1,
-) -> list[Beam]:
-    """The beams of `beam` as the search left them, for those who want to see more than the best."""
+def fill(beams: Sequence[Beam], decoder: Decoder, state: DecoderState, count: int) -> None:
+    """Searches until all beams, one a row of `state`, are over, with `count` candidates for each hypothesis at each step."""
     device = state.hidden.device
-    beams = [Beam(beam_size, n_best, length_penalty, *lengths) for lengths in zip(src_lengths, max_lengths)]
     going = beams
     prev = torch.full((len(beams),), BOS, device=device)
     while True:
         step = decoder.step(prev, state)
-        rows = iter(rows_of(step, max(top_k, beam_size)))
+        rows = iter(rows_of(step, count))
         for one in going:
             one.extend([next(rows) for _ in one.growing])
         going = [one for one in going if not one.over]
         links = [link for one in going for link in one.growing]
         if not links:
-            return beams
+            return
         # Only hypotheses that grow are computed on; the states follow those they continue.
         prev = torch.tensor([link.id for link in links], device=device)
         state = step.state.select(torch.tensor([link.row.index for link in links], device=device))

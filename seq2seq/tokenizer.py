@@ -8,8 +8,8 @@ their own (l' | herbe); English contractions stay whole (don't).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
@@ -64,6 +64,10 @@ class Pieces:
         kept = self.word_of[whole - 1] + 1
         cut = len(self.words) - 1 - kept  # `<eos>` is no word that anybody would miss
         return Pieces(self.ids[:whole], self.pieces[:whole], self.words[:kept], self.word_of[:whole], cut)
+
+    def without(self, words: Collection[int]) -> Pieces:
+        """The pieces of these words, by their index, have the id of `<pad>`, whose embedding is zero; nothing moves."""
+        return replace(self, ids=tuple(PAD if of in words else id for id, of in zip(self.ids, self.word_of)))
 
 
 class Tokenizer:

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from seq2seq.config import PAD
 from seq2seq.data import pad_ids
 from seq2seq.decoder import DecoderState
 from seq2seq.dial import Dial
 from seq2seq.model import TOKENIZER_FILE, CheckpointError, Seq2Seq, checkpoint_file
-from seq2seq.search import LENGTH_PENALTY, Hypothesis, Node, beam, forced, greedy, greedy_steps, grow, searched, tree
+from seq2seq.search import LENGTH_PENALTY, Beam, Hypothesis, Node, beam, fill, forced, greedy, greedy_steps, grow, tree
 from seq2seq.tokenizer import SPACE, Pieces, Tokenizer, load_tokenizers
 from seq2seq.translation import Translation
 
@@ -195,8 +194,7 @@ class Translator:
         for word in (*without, *(dial.pointed.values() if dial else ())):
             if not 0 <= word <= last:
                 raise SearchError(f"There is no source word {word}; choose one from 0 to {last}.")
-        hidden = replace(source, ids=tuple(PAD if of in without else id for id, of in zip(source.ids, source.word_of)))
-        state, lengths = self._encode([hidden])
+        state, lengths = self._encode([source.without(without)])
         usual = self._limit(source)
         limit = usual if len(begun) < usual else len(begun) + usual  # there is always room to go on
         notes = {"notes": dial.notes(self.model.decoder.weights_name, source.word_of)} if dial else {}
@@ -238,8 +236,8 @@ class Translator:
         began = time.perf_counter()
         [source] = self.read([cleaned])
         state, lengths = self._encode([source])
-        settings = (beam_size, beam_size, length_penalty, CANDIDATES)
-        [one] = searched(self.model.decoder, state, lengths, [self._limit(source)], *settings)
+        one = Beam(beam_size, beam_size, length_penalty, *lengths, self._limit(source))
+        fill([one], self.model.decoder, state, max(CANDIDATES, beam_size))
         seconds = time.perf_counter() - began
         best = one.best(CANDIDATES)
         return [self._translation(cleaned, source, hypothesis, seconds, beam_size) for hypothesis in best], tree(one)

@@ -12,17 +12,18 @@ import torch
 from seq2seq.config import BOS, EOS, PAD, UNK
 from seq2seq.data import pad_ids
 from seq2seq.search import (
+    LENGTH_PENALTY,
     Beam,
     Link,
     Row,
     beam,
+    fill,
     forced,
     greedy,
     greedy_steps,
     grow,
     likeliest,
     penalty,
-    searched,
     tree,
 )
 from tests.conftest import tiny_model
@@ -259,7 +260,9 @@ def ranked(node, ids=(), total=0.0):
 def test_the_tree_holds_all_that_was_kept_and_ends_in_what_was_found(kind):
     model = tiny_model(kind, 12, 5, sharp=1.5)
     state, lengths = begin(model, SOURCES)
-    for one in searched(model.decoder, state, lengths, LIMITS, 3, 3):
+    beams = [Beam(3, 3, LENGTH_PENALTY, *pair) for pair in zip(lengths, LIMITS)]
+    fill(beams, model.decoder, state, 3)
+    for one in beams:
         root = tree(one)
         assert root.id == BOS and len(root.children) <= 3
         found = ranked(root)

@@ -10,7 +10,7 @@ import pytest
 from seq2seq.config import PAD
 from seq2seq.data import Pair, pad_ids
 from seq2seq.evaluation import NoAttentionError, evaluate_faithfulness
-from seq2seq.explain import MATTERS, Highlights, highlights, mask_word, nats, occlusion, verdict, what_if
+from seq2seq.explain import MATTERS, Highlights, highlights, nats, occlusion, verdict, what_if
 from seq2seq.search import greedy
 from seq2seq.translator import SearchError, Translator
 from tests.conftest import UNSEEN
@@ -57,7 +57,7 @@ def test_a_beginning_of_strange_pieces_is_refused(translator: Translator) -> Non
 def test_a_word_taken_away_has_no_embedding_and_nothing_moves(translator: Translator) -> None:
     made = translator.translate(TEXT, without=[1])
     [source] = translator.read([TEXT])
-    hidden = mask_word(source, 1)
+    hidden = source.without([1])
     assert PAD in hidden.ids and len(hidden.ids) == len(source.ids)
     src, lengths = pad_ids([hidden.ids])
     state = translator.model.decoder.init_state(translator.model.encoder(src, lengths))
@@ -70,7 +70,7 @@ def test_taking_a_word_twice_is_taking_it_once(translator: Translator) -> None:
     once, twice = translator.translate(TEXT, without=[1]), translator.translate(TEXT, without=[1, 1])
     assert once.target_pieces == twice.target_pieces and once.token_log_probs == twice.token_log_probs
     [source] = translator.read([TEXT])
-    assert mask_word(mask_word(source, 1), 1) == mask_word(source, 1)
+    assert source.without([1]).without([1]) == source.without([1])
 
 
 @pytest.mark.parametrize("word", [-1, 50])

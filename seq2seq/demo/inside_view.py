@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from seq2seq.demo.component import PageComponent
-from seq2seq.inside import MAX_STEPS, Inside, Value
+from seq2seq.inside import MAX_STEPS, Inside
 
 
 class InsideView(PageComponent):
@@ -19,6 +19,8 @@ class InsideView(PageComponent):
 
 
 WRITTEN, COMPUTED, REMEMBERED = "left", "middle", "right"
+LANES = {"prev": WRITTEN, "embedded": WRITTEN, "old hidden": REMEMBERED}
+"""Where a box stands; all others are in the middle."""
 
 
 def inside_view(inside: Inside, label: str) -> dict[str, Any]:
@@ -26,8 +28,7 @@ def inside_view(inside: Inside, label: str) -> dict[str, Any]:
     made = inside.to_dict() | {"label": label, "note": "", "scales": scales(inside)}
     if inside.all_steps > MAX_STEPS:
         made["note"] = f"The first {MAX_STEPS} of {inside.all_steps} steps are shown."
-    lane = lanes(inside.values)
-    boxes = [value | {"lane": lane[value["name"]]} for value in made.pop("values")]
+    boxes = [value | {"lane": LANES.get(value["name"], COMPUTED)} for value in made.pop("values")]
     if inside.weights is None:
         first = next(i for i, box in enumerate(boxes) if box["lane"] == COMPUTED and box["sources"])
         boxes.insert(first, missing(inside.translation.hidden_size))
@@ -41,21 +42,6 @@ def missing(hidden_size: int) -> dict[str, Any]:
         f"was given of the sentence is one vector of {hidden_size} numbers."
     )
     return {"name": "no attention", "missing": text, "lane": COMPUTED, "sources": []}
-
-
-def lanes(values: tuple[Value, ...]) -> dict[str, str]:
-    """Where each box stands: values that come from the last piece alone at the left, the old state at the right."""
-    lane: dict[str, str] = {}
-    for value in values:
-        if value.name == "prev":
-            lane[value.name] = WRITTEN
-        elif value.name == "old hidden":
-            lane[value.name] = REMEMBERED
-        elif value.sources and all(lane[name] == WRITTEN for name in value.sources) and value.name == "embedded":
-            lane[value.name] = WRITTEN
-        else:
-            lane[value.name] = COMPUTED
-    return lane
 
 
 def scales(inside: Inside) -> dict[str, float]:
