@@ -167,10 +167,7 @@ function listen() {
 
 function render() {
   const view = props.value;
-  message.textContent = (view && view.message) || "";
-  message.hidden = !message.textContent;
-  body.hidden = !view || Boolean(view.message);
-  if (body.hidden) return;
+  if (!present(view, message, body)) return;
   const words = JSON.stringify([view.rows, view.columns]);
   if (words !== said) pinned = null; // a held chip belongs to the words it was chosen among
   said = words;
@@ -188,8 +185,7 @@ function render() {
   scroller.hidden = !view.figure || !view.rows.length;
   caption.textContent = view.caption;
   plot.setAttribute("aria-label", view.caption);
-  warnings.replaceChildren();
-  view.warnings.forEach((text) => (make("li", "", warnings).textContent = text));
+  fillList(warnings, view.warnings);
   shade(pinned);
   if (!scroller.hidden) draw(view);
 }

@@ -102,21 +102,18 @@ scrubber.addEventListener("input", () => {
 
 function render() {
   const value = props.value;
-  message.textContent = (value && value.message) || "";
-  message.hidden = !message.textContent;
-  body.hidden = !value || Boolean(value.message);
+  const drawn = present(value, message, body);
   const next = JSON.stringify(value);
   if (next === current) return; // only the theme or the width has changed
   const first = !current;
   current = next;
   stop();
-  if (body.hidden) return;
+  if (!drawn) return;
   body.dataset.text = value.text;
   value.sides.forEach((side, index) => fill(side, panes[index]));
   last = Math.max(...value.sides.map((side) => side.words.length));
   scrubber.max = last;
-  warnings.replaceChildren();
-  value.warnings.forEach((text) => (make("li", "", warnings).textContent = text));
+  fillList(warnings, value.warnings);
   // What stands there when the page opens, and for readers who want no motion, is complete at once.
   if (first || matchMedia("(prefers-reduced-motion: reduce)").matches) show(last);
   else start(0);

@@ -362,10 +362,7 @@ document.addEventListener("keydown", (event) => {
 
 function render() {
   const view = props.value;
-  message.textContent = (view && view.message) || "";
-  message.hidden = !message.textContent;
-  body.hidden = !view || Boolean(view.message);
-  if (body.hidden) return;
+  if (!present(view, message, body)) return;
   const key = JSON.stringify([view.checkpoint, view.text, view.steps.map((at) => at.written)]);
   if (key !== current) {
     current = key;
@@ -374,8 +371,7 @@ function render() {
   }
   note.textContent = view.note;
   note.hidden = !view.note;
-  warnings.replaceChildren();
-  view.warnings.forEach((text) => (make("li", "", warnings).textContent = text));
+  fillList(warnings, view.warnings);
   go(step);
 }
 

@@ -12,6 +12,19 @@ const make = (tag, className, parent) => {
   return node;
 };
 
+// Shows what a view says instead of its body, if it only says something. Whether there is a body to draw.
+function present(view, message, body) {
+  message.textContent = (view && view.message) || "";
+  message.hidden = !message.textContent;
+  body.hidden = !view || Boolean(view.message);
+  return !body.hidden;
+}
+
+function fillList(list, texts) {
+  list.replaceChildren();
+  texts.forEach((text) => (make("li", "", list).textContent = text));
+}
+
 // A copy of a figure with the theme's colours where it names them, as "theme:text"; the twin of figures.painted.
 function painted(figure) {
   const theme = THEMES[isDark() ? "dark" : "light"];
