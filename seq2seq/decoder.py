@@ -29,6 +29,10 @@ class DecoderState(NamedTuple):
         """The states of hypotheses `index` (N,), in that order; one may be taken more than once."""
         return DecoderState(*(part.index_select(0, index) for part in self))
 
+    def follow(self, index: Tensor) -> DecoderState:
+        """As `select`, for hypotheses that each stay with their sentence: what they may look at need not be copied."""
+        return self._replace(hidden=self.hidden.index_select(0, index))
+
 
 class Step(NamedTuple):
     """One step's outcome: logits (B, V), the state for the next step, and weights (B, S) or None without attention."""
@@ -109,15 +113,38 @@ class PlainDecoder(Decoder):
     def step(self, prev: Tensor, state: DecoderState, note: Note = unnoted) -> Step:
         note("prev", "the piece written last", "(B)", prev)
         embedded = note("embedded", "√E · embedding[prev]", "(B, E)", self.embedding(prev))
+        hidden, context, weights = self.advance(embedded, state, note)
+        logits = self.write(hidden, context, embedded, note)
+        return Step(logits, state._replace(hidden=hidden), weights)
+
+    def advance(
+        self, embedded: Tensor, state: DecoderState, note: Note = unnoted
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The half of a step that the next one waits for: embedded (B, E) -> hidden and context (B, H), weights or None"""
         hidden = note("old hidden", "hidden, one step ago", "(B, H)", state.hidden)
         context, weights = self.look(embedded, state, note)
         combined = note("combined", "[embedded ; context]", "(B, E+H)", torch.cat([embedded, context], dim=-1))
         hidden = note("hidden", "GRU(combined, old hidden)", "(B, H)", self.rnn(combined, hidden))
+        return hidden, context, weights
+
+    def write(self, hidden: Tensor, context: Tensor, embedded: Tensor, note: Note = unnoted) -> Tensor:
+        """The half that no other step waits for: hidden and context (..., H), embedded (..., E) -> logits (..., V)"""
         joined = torch.cat([self.dropout(hidden), context, embedded], dim=-1)
         readout = note("readout", "tanh(W [hidden ; context ; embedded])", "(B, E)", torch.tanh(self.readout(joined)))
         logits = F.linear(self.dropout(readout), self.embedding.weight, self.bias)
-        note("logits", "embeddingᵀ readout + b", "(B, V)", logits)
-        return Step(logits, state._replace(hidden=hidden), weights)
+        return note("logits", "embeddingᵀ readout + b", "(B, V)", logits)
+
+    def forward(self, prev: Tensor, state: DecoderState) -> tuple[Tensor, Tensor | None]:
+        """As every decoder's, by the same two halves: all targets being known, what no step waits for is done for all at once.
+        One large product for T small ones makes training a third faster."""
+        embedded = self.embedding(prev)
+        steps = []
+        for column in embedded.unbind(1):
+            steps.append(self.advance(column, state))
+            state = state._replace(hidden=steps[-1][0])
+        hidden, context, weights = zip(*steps)
+        logits = self.write(torch.stack(hidden, 1), torch.stack(context, 1), embedded)
+        return logits, None if weights[0] is None else torch.stack(weights, 1)
 
 
 class AttentionDecoder(PlainDecoder):

@@ -127,14 +127,6 @@ def grow(
             return
 
 
-def greedy(
-    decoder: Decoder, state: DecoderState, src_lengths: Sequence[int], max_lengths: Sequence[int], top_k: int = 1
-) -> list[Hypothesis]:
-    """Greedy search on a whole batch: one hypothesis for each of the B sentences, each at most `max_lengths[b]` long."""
-    grown = list(grow(greedy_steps(decoder, state, max(max_lengths), top_k), src_lengths, max_lengths))
-    return grown[-1]  # all are the same list
-
-
 # -- beam search ---------------------------------------------------------------------------------------------------
 
 
@@ -144,93 +136,144 @@ def penalty(length: int, alpha: float) -> float:
     return ((5 + length) / 6) ** alpha
 
 
-class Row(NamedTuple):
-    """What one step said of one hypothesis: at which row of the batch, its likeliest next pieces with their
-    log-probabilities, and its attention row (S,) or None."""
+class Layer(NamedTuple):
+    """One step of N beams with K places each, and the C candidates that their decoder named for every place.
 
-    index: int
-    candidates: list[tuple[int, float]]
-    weights: np.ndarray | None
-
-
-class Link(NamedTuple):
-    """A hypothesis as its last piece and what stood before it; hypotheses that begin alike share their beginning.
-
-    total: log-probability of all its pieces. row: the outcome of the step that wrote the last piece.
+    row (B,): which row each sentence of the batch has here; -1 if its beam was over. candidate_ids, candidate_log_probs
+    (N, K, C) and weights (N, K, S) or None are what the decoder said of the hypotheses that stood there before. The others tell
+    of those that stand there now, (N, K): whose place before they continue, their last ids with its log_probs, their totals,
+    and whether there is any: kept. Best first.
     """
 
-    before: Link | None
-    id: int
-    log_prob: float
-    total: float
-    length: int
-    row: Row | None
+    row: np.ndarray
+    candidate_ids: np.ndarray
+    candidate_log_probs: np.ndarray
+    weights: np.ndarray | None
+    before: np.ndarray
+    ids: np.ndarray
+    log_probs: np.ndarray
+    totals: np.ndarray
+    kept: np.ndarray
 
 
-ROOT = Link(None, BOS, 0.0, 0.0, 0, None)
-"""The hypothesis of which nothing is written yet."""
+class End(NamedTuple):
+    """A hypothesis that has its `<eos>`: its score, and the layer and place where it stands."""
+
+    score: float
+    layer: int
+    place: int
 
 
-@dataclass
-class Beam:
-    """The hypotheses of one sentence. `growing`: those of equal length that go on, likeliest first; `done`: those with
-    `<eos>`, best score first. Together they are never more than `size`. `kept`: all that ever were among them."""
+class Beams:
+    """Beam search over a batch of B sentences, all as one tensor: each has `size` places for hypotheses.
 
-    size: int
-    n_best: int
-    alpha: float
-    src_length: int
-    limit: int
-    growing: list[Link] = field(default_factory=lambda: [ROOT])
-    done: list[Link] = field(default_factory=list)
-    kept: list[Link] = field(default_factory=list)
+    Those of a sentence that grow are equally long and stand likeliest first; one that ended keeps its place for good, so that a
+    beam of 1 is greedy search. Its row is computed on with the others until the whole sentence is over and leaves the batch.
+    """
 
-    def score(self, link: Link) -> float:
-        return link.total / penalty(link.length, self.alpha)
+    def __init__(
+        self, size: int, n_best: int, alpha: float, src_lengths: Sequence[int], limits: Sequence[int], top_k: int = 1
+    ) -> None:
+        """src_lengths, limits (B,): pieces of each source, and of its targets at most. The others are those of `beam`."""
+        self.size, self.n_best, self.alpha, self.top_k = size, n_best, alpha, top_k
+        self.src_lengths, self.limits = src_lengths, limits
+        self.layers: list[Layer] = []
+        self.ends: list[list[End]] = [[] for _ in limits]
+        """Of each sentence, best score first."""
+        self.going = np.arange(len(limits))
+        self.totals = np.full((len(limits), size), -np.inf)
+        """(N, K) log-probabilities of what grows, -inf where nothing does; at first one of which nothing is written."""
+        self.totals[:, 0] = 0.0
 
-    def extend(self, rows: Sequence[Row]) -> None:
-        """One step; `rows` fit `growing`. The best continuations take the places that finished hypotheses left free.
+    @torch.inference_mode()
+    def fill(self, decoder: Decoder, state: DecoderState) -> Beams:
+        """Searches until all are over. state: of B sentences."""
+        K, device = self.size, state.hidden.device
+        state = state.select(torch.arange(len(self.going), device=device).repeat_interleave(K))
+        prev = torch.full((len(self.going) * K,), BOS, device=device)
+        while len(self.going):
+            step = decoder.step(prev, state)
+            row = self.extend(step)
+            layer = self.layers[-1]
+            # A hypothesis goes on from the state of the one that it continues, in the same sentence.
+            index = torch.from_numpy((row[:, None] * K + layer.before[row]).ravel()).to(device)
+            prev = torch.from_numpy(layer.ids[row].ravel()).to(device)
+            state = step.state.follow(index) if len(row) == len(layer.ids) else step.state.select(index)
+        return self
 
-        A finished hypothesis keeps its place for good, so that a beam of 1 is greedy search.
+    def extend(self, step: Step) -> np.ndarray:
+        """Adds the layer that `step` (N * K rows) leads to; afterwards `going` and `totals` are of those that go on.
+
+        Returns (N',) the rows that they have in that layer.
         """
-        longer = [
-            Link(link, id, log_prob, link.total + log_prob, link.length + 1, row)
-            for link, row in zip(self.growing, rows)
-            for id, log_prob in row.candidates[: self.size]
-        ]
-        longer.sort(key=lambda link: -link.total)
-        kept = longer[: self.size - len(self.done)]
-        self.kept += kept
-        self.growing = [link for link in kept if link.id != EOS]
-        self.done = sorted(self.done + [link for link in kept if link.id == EOS], key=self.score, reverse=True)
+        K, N = self.size, len(self.going)
+        log_probs, ids = (part.cpu().numpy() for part in likeliest(step.logits, max(self.top_k, K)))
+        ids, log_probs = ids.reshape(N, K, -1), log_probs.reshape(N, K, -1)
+        C = min(K, ids.shape[2])
+        totals = (self.totals[:, :, None] + log_probs[:, :, :C]).reshape(N, K * C)
+        # Stable, so that of equals the one from the better hypothesis comes first, as it would one by one.
+        order = np.argsort(-totals, axis=1, kind="stable")[:, :K]
+        totals = np.take_along_axis(totals, order, 1)
+        before = order // C
+        rows = np.arange(N)[:, None]
+        written, said = ids[rows, before, order % C], log_probs[rows, before, order % C]
+        free = K - np.array([len(self.ends[b]) for b in self.going])
+        kept = (np.arange(K) < free[:, None]) & (totals != -np.inf)
+        row = np.full(len(self.limits), -1)
+        row[self.going] = np.arange(N)
+        weights = None if step.weights is None else step.weights.cpu().numpy().reshape(N, K, -1)
+        self.layers.append(Layer(row, ids, log_probs, weights, before, written, said, totals, kept))
+        ended = kept & (written == EOS)
+        for n, place in zip(*np.nonzero(ended)):
+            end = End(totals[n, place] / penalty(len(self.layers), self.alpha), len(self.layers) - 1, int(place))
+            self.ends[self.going[n]].append(end)
+        self.totals = np.where(kept & ~ended, totals, -np.inf)
+        for n in np.flatnonzero(ended.any(axis=1)):
+            self.ends[self.going[n]].sort(key=lambda end: -end.score)
+        row = np.array([n for n in range(N) if not self.over(n)], dtype=int)
+        self.going, self.totals = self.going[row], self.totals[row]
+        return row
 
-    @property
-    def over(self) -> bool:
-        """Whether nothing can grow any more, or nothing that grows could still come among the `n_best`."""
-        if not self.growing or self.growing[0].length >= self.limit:
+    def over(self, n: int) -> bool:
+        """Whether in row `n` nothing can grow any more, or nothing that grows could still come among the `n_best`."""
+        sentence, best = self.going[n], self.totals[n].max()
+        if best == -np.inf or len(self.layers) >= self.limits[sentence]:
             return True
-        if len(self.done) < self.n_best:
+        if len(self.ends[sentence]) < self.n_best:
             return False
         # A log-probability only falls and its penalty is largest at the limit: no score can rise above this.
-        bound = self.growing[0].total / penalty(self.limit, self.alpha)
-        return self.score(self.done[self.n_best - 1]) >= bound
+        bound = best / penalty(self.limits[sentence], self.alpha)
+        return self.ends[sentence][self.n_best - 1].score >= bound
 
-    def best(self, top_k: int) -> list[Hypothesis]:
-        """The `n_best`, best score first; those that the length limit cut off come after all that ended by themselves."""
-        return [self._unwound(link, top_k) for link in (self.done + self.growing)[: self.n_best]]
+    def found(self, sentence: int) -> list[tuple[int, int]]:
+        """Layer and place of the last piece of the `n_best`, best score first; those that the length limit cut off come after
+        all that ended by themselves."""
+        last = sum(layer.row[sentence] >= 0 for layer in self.layers) - 1
+        layer = self.layers[last]
+        n = layer.row[sentence]
+        growing = np.flatnonzero(layer.kept[n] & (layer.ids[n] != EOS))
+        return [(end.layer, end.place) for end in self.ends[sentence]][: self.n_best] + [
+            (last, int(place)) for place in growing[: max(0, self.n_best - len(self.ends[sentence]))]
+        ]
 
-    def _unwound(self, link: Link, top_k: int) -> Hypothesis:
-        links = []
-        while link.before is not None:
-            links.append(link)
-            link = link.before
-        links.reverse()
-        return Hypothesis(
-            [link.id for link in links],
-            [link.log_prob for link in links],
-            [link.row.candidates[:top_k] for link in links],
-            [link.row.weights[: self.src_length] for link in links if link.row.weights is not None],
-        )
+    def best(self, sentence: int) -> list[Hypothesis]:
+        """The `n_best` of one sentence, in the order of `found`."""
+        return [self._unwound(sentence, *last) for last in self.found(sentence)]
+
+    def _unwound(self, sentence: int, last: int, place: int) -> Hypothesis:
+        made = Hypothesis()
+        for layer in reversed(self.layers[: last + 1]):
+            n = layer.row[sentence]
+            made.ids.append(int(layer.ids[n, place]))
+            made.log_probs.append(float(layer.log_probs[n, place]))
+            place = layer.before[n, place]
+            named = layer.candidate_ids[n, place].tolist(), layer.candidate_log_probs[n, place].tolist()
+            made.candidates.append(list(zip(*named))[: self.top_k])
+            if layer.weights is not None:
+                made.rows.append(layer.weights[n, place, : self.src_lengths[sentence]])
+        for part in (made.ids, made.log_probs, made.candidates, made.rows):
+            part.reverse()
+        return made
 
 
 @dataclass
@@ -247,25 +290,21 @@ class Node:
     children: list[Node] = field(default_factory=list)
 
 
-def tree(one: Beam) -> Node:
-    """All hypotheses a beam ever kept, from the root; the finished ones and, at the end, those that the limit cut off are
-    ranked as `Beam.best` ranks them."""
+def tree(beams: Beams, sentence: int = 0) -> Node:
+    """All hypotheses that the beam of a sentence ever kept, from the root; last pieces are ranked as by `Beams.found`."""
     root = Node(BOS, 0.0, 0.0)
-    nodes = {id(ROOT): root}
-    for link in one.kept:
-        node = nodes[id(link)] = Node(link.id, link.log_prob, link.total)
-        nodes[id(link.before)].children.append(node)
-    for rank, link in enumerate((one.done + one.growing)[: one.n_best]):
-        nodes[id(link)].rank = rank
+    nodes = {}
+    for number, layer in enumerate(beams.layers):
+        n = layer.row[sentence]
+        if n < 0:
+            break
+        for place in map(int, np.flatnonzero(layer.kept[n])):
+            named = layer.ids[n, place], layer.log_probs[n, place], layer.totals[n, place]
+            node = nodes[number, place] = Node(*(value.item() for value in named))
+            nodes.get((number - 1, int(layer.before[n, place])), root).children.append(node)
+    for rank, last in enumerate(beams.found(sentence)):
+        nodes[last].rank = rank
     return root
-
-
-def rows_of(step: Step, count: int) -> list[Row]:
-    """A step's outcome for N hypotheses as N rows of plain values, with `count` candidates each."""
-    log_probs, ids = likeliest(step.logits, count)
-    weights = [None] * len(ids) if step.weights is None else step.weights.cpu().numpy()
-    candidates = (list(zip(*pair)) for pair in zip(ids.tolist(), log_probs.tolist()))
-    return [Row(*row) for row in zip(range(len(ids)), candidates, weights)]
 
 
 def beam(
@@ -278,34 +317,14 @@ def beam(
     length_penalty: float = LENGTH_PENALTY,
     top_k: int = 1,
 ) -> list[list[Hypothesis]]:
-    """Beam search on a whole batch: for each of the B sentences its `n_best` hypotheses, best first.
+    """Beam search on a whole batch: for each of the B sentences its `n_best` hypotheses, best first, with `top_k` candidates a
+    piece. A beam of 1 is greedy search.
 
     They are ranked by log-probability / `penalty`, with `length_penalty` (0 or more) as its alpha. A list is shorter than
     `n_best` (at most `beam_size`) only if fewer targets exist within `max_lengths[b]`.
     """
-    beams = [Beam(beam_size, n_best, length_penalty, *lengths) for lengths in zip(src_lengths, max_lengths)]
-    fill(beams, decoder, state, max(top_k, beam_size))
-    return [one.best(top_k) for one in beams]
-
-
-@torch.inference_mode()
-def fill(beams: Sequence[Beam], decoder: Decoder, state: DecoderState, count: int) -> None:
-    """Searches until all beams, one a row of `state`, are over, with `count` candidates for each hypothesis at each step."""
-    device = state.hidden.device
-    going = beams
-    prev = torch.full((len(beams),), BOS, device=device)
-    while True:
-        step = decoder.step(prev, state)
-        rows = iter(rows_of(step, count))
-        for one in going:
-            one.extend([next(rows) for _ in one.growing])
-        going = [one for one in going if not one.over]
-        links = [link for one in going for link in one.growing]
-        if not links:
-            return
-        # Only hypotheses that grow are computed on; the states follow those they continue.
-        prev = torch.tensor([link.id for link in links], device=device)
-        state = step.state.select(torch.tensor([link.row.index for link in links], device=device))
+    beams = Beams(beam_size, n_best, length_penalty, src_lengths, max_lengths, top_k).fill(decoder, state)
+    return [beams.best(b) for b in range(len(src_lengths))]
 
 
 # -- forced decoding -----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from seq2seq.data import pad_ids
 from seq2seq.decoder import DecoderState
 from seq2seq.dial import Dial
 from seq2seq.model import TOKENIZER_FILE, CheckpointError, Seq2Seq, checkpoint_file
-from seq2seq.search import LENGTH_PENALTY, Beam, Hypothesis, Node, beam, fill, forced, greedy, greedy_steps, grow, tree
+from seq2seq.search import LENGTH_PENALTY, Beams, Hypothesis, Node, beam, forced, greedy_steps, grow, tree
 from seq2seq.tokenizer import SPACE, Pieces, Tokenizer, load_tokenizers
 from seq2seq.translation import Translation
 
@@ -236,11 +236,10 @@ class Translator:
         began = time.perf_counter()
         [source] = self.read([cleaned])
         state, lengths = self._encode([source])
-        one = Beam(beam_size, beam_size, length_penalty, *lengths, self._limit(source))
-        fill([one], self.model.decoder, state, max(CANDIDATES, beam_size))
+        beams = Beams(beam_size, beam_size, length_penalty, lengths, [self._limit(source)], CANDIDATES)
+        best = beams.fill(self.model.decoder, state).best(0)
         seconds = time.perf_counter() - began
-        best = one.best(CANDIDATES)
-        return [self._translation(cleaned, source, hypothesis, seconds, beam_size) for hypothesis in best], tree(one)
+        return [self._translation(cleaned, source, hypothesis, seconds, beam_size) for hypothesis in best], tree(beams)
 
     def texts(self, texts: Sequence[str], *, beam_size: int = 1, length_penalty: float = LENGTH_PENALTY) -> list[str]:
         """Only the translated texts, for scoring many."""
@@ -260,7 +259,7 @@ class Translator:
         n_best: int = 1,
         length_penalty: float = LENGTH_PENALTY,
         top_k: int = 1,
-        batch_size: int = 64,
+        batch_size: int = 256,
     ) -> list[list[Hypothesis]]:
         """The `n_best` hypotheses of each of `sources`, in their order; sentences of like length share a batch.
 
@@ -273,10 +272,7 @@ class Translator:
             batch = order[start : start + count]
             state, lengths = self._encode([sources[i] for i in batch])
             limits = [self._limit(sources[i]) for i in batch]
-            if beam_size == 1:
-                best = [[hypothesis] for hypothesis in greedy(self.model.decoder, state, lengths, limits, top_k)]
-            else:
-                best = beam(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty, top_k)
+            best = beam(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty, top_k)
             for i, hypotheses in zip(batch, best):
                 found[i] = hypotheses
         return found

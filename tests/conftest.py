@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -11,6 +14,7 @@ import torch
 
 from seq2seq.config import EOS, ModelConfig
 from seq2seq.model import Seq2Seq, kinds
+from seq2seq.search import greedy_steps, grow
 from seq2seq.tokenizer import Tokenizer
 from seq2seq.translator import Translator
 
@@ -75,3 +79,30 @@ def model(kind: str, tokenizer: Tokenizer) -> Seq2Seq:
 @pytest.fixture
 def translator(model: Seq2Seq, tokenizer: Tokenizer) -> Translator:
     return Translator(model, tokenizer, "tiny")
+
+
+def greedy(decoder, state, src_lengths, max_lengths, top_k: int = 1):
+    """Greedy search step by step, as the page streams it: what a beam of 1 has to give as well."""
+    *_, found = grow(greedy_steps(decoder, state, max(max_lengths), top_k), src_lengths, max_lengths)
+    return found
+
+
+@pytest.fixture
+def diagonal(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Puts an aligner in the place of eflomal that links the first words, the second words, and so on.
+
+    -> what it was given at each call: the text of the sources and that of the targets.
+    """
+    calls = []
+
+    class Aligner:
+        def align(self, source, target, links_filename_fwd, links_filename_rev, quiet):
+            calls.append((source.read(), target.read()))
+            lines = ""
+            for pair in zip(*(text.splitlines() for text in calls[-1]), strict=True):
+                lines += " ".join(f"{i}-{i}" for i in range(min(len(side.split()) for side in pair))) + "\n"
+            for path in (links_filename_fwd, links_filename_rev):
+                Path(path).write_text(lines)
+
+    monkeypatch.setitem(sys.modules, "eflomal", SimpleNamespace(Aligner=Aligner))
+    return calls

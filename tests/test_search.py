@@ -11,22 +11,20 @@ import torch
 
 from seq2seq.config import BOS, EOS, PAD, UNK
 from seq2seq.data import pad_ids
+from seq2seq.decoder import Step
 from seq2seq.search import (
     LENGTH_PENALTY,
-    Beam,
-    Link,
-    Row,
+    Beams,
+    End,
     beam,
-    fill,
     forced,
-    greedy,
     greedy_steps,
     grow,
     likeliest,
     penalty,
     tree,
 )
-from tests.conftest import tiny_model
+from tests.conftest import greedy, tiny_model
 
 SOURCES = [[4, 5, EOS], [5, EOS], [4, 4, 5, 5, 4, EOS], [UNK, 5, 4, EOS]]
 LIMITS = [6, 4, 9, 7]
@@ -89,27 +87,41 @@ def test_penalty_is_that_of_wu():
     assert penalty(7, 0.6) < penalty(8, 0.6)
 
 
-def link(total: float, length: int, id: int = 4) -> Link:
-    return Link(None, id, total, total, length, None)
+def said(*rows: dict[int, float]) -> Step:
+    """A step in which each hypothesis has these log-probabilities; the little that is left over is shared by no piece."""
+    logits = torch.full((len(rows), 10), -50.0)
+    for row, named in zip(logits, rows):
+        for id, log_prob in named.items():
+            row[id] = log_prob
+        row[UNK] = math.log(max(1e-20, 1 - sum(map(math.exp, named.values()))))
+    return Step(logits, None, None)
 
 
 def test_a_finished_hypothesis_keeps_its_place():
-    one = Beam(size=3, n_best=3, alpha=0.0, src_length=1, limit=9)
-    one.extend([Row(0, [(EOS, -0.1), (4, -0.2), (5, -0.3), (6, -9.0)], None)])
-    assert [link.id for link in one.done] == [EOS] and [link.id for link in one.growing] == [4, 5]
-    one.extend([Row(0, [(4, -1.0), (5, -1.5), (6, -3.0)], None), Row(1, [(EOS, -0.1), (4, -2.0), (5, -4.0)], None)])
-    assert [round(link.total, 6) for link in one.done] == [-0.1, -0.4]
-    assert [round(link.total, 6) for link in one.growing] == [-1.2]
-    assert len(one.done) + len(one.growing) <= one.size and not one.over
+    one = Beams(3, 3, 0.0, [1], [9])
+    first = {EOS: -1.1, 4: -1.2, 5: -1.3}
+    assert one.extend(said(first, first, first)).tolist() == [0]
+    assert [end.place for end in one.ends[0]] == [0]
+    np.testing.assert_allclose(one.totals, [[-np.inf, -1.2, -1.3]], atol=1e-6)
+    one.extend(said({4: -1.0}, {4: -1.0, 5: -1.5, 6: -3.0}, {EOS: -0.1, 4: -3.0}))
+    np.testing.assert_allclose([end.score for end in one.ends[0]], [-1.1, -1.4], atol=1e-6)
+    np.testing.assert_allclose(one.totals[one.totals > -np.inf], [-2.2], atol=1e-6)  # one place was left
 
 
 def test_a_beam_goes_on_while_something_better_may_still_come():
-    settings = dict(size=2, n_best=1, alpha=1.0, src_length=1, limit=13)
-    done = [link(-2.0, 1, EOS)]  # score -2; a growing one can at best come to total / 3
-    assert not Beam(**settings, done=done, growing=[link(-5.0, 2)]).over
-    assert Beam(**settings, done=done, growing=[link(-6.5, 2)]).over
-    assert Beam(**settings, done=[], growing=[link(-1.0, 13)]).over, "the limit"
-    assert Beam(**settings, done=[], growing=[]).over
+    def made(total: float, *ends: float) -> Beams:
+        beams = Beams(2, 1, 1.0, [1], [13])
+        beams.totals[0, 0] = total
+        beams.ends[0] = [End(score, 0, 0) for score in ends]
+        return beams
+
+    # A growing one can at best come to its total / 3.
+    assert not made(-5.0, -2.0).over(0)
+    assert made(-6.5, -2.0).over(0)
+    assert made(-np.inf).over(0)
+    at_the_limit = made(-1.0)
+    at_the_limit.layers = [None] * 13
+    assert at_the_limit.over(0)
 
 
 # -- laws ----------------------------------------------------------------------------------------------------------
@@ -260,10 +272,9 @@ def ranked(node, ids=(), total=0.0):
 def test_the_tree_holds_all_that_was_kept_and_ends_in_what_was_found(kind):
     model = tiny_model(kind, 12, 5, sharp=1.5)
     state, lengths = begin(model, SOURCES)
-    beams = [Beam(3, 3, LENGTH_PENALTY, *pair) for pair in zip(lengths, LIMITS)]
-    fill(beams, model.decoder, state, 3)
-    for one in beams:
-        root = tree(one)
+    beams = Beams(3, 3, LENGTH_PENALTY, lengths, LIMITS).fill(model.decoder, state)
+    for b in range(len(SOURCES)):
+        root = tree(beams, b)
         assert root.id == BOS and len(root.children) <= 3
         found = ranked(root)
-        assert [found[rank] for rank in sorted(found)] == [hypothesis.ids for hypothesis in one.best(1)]
+        assert [found[rank] for rank in sorted(found)] == [hypothesis.ids for hypothesis in beams.best(b)]

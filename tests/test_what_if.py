@@ -11,9 +11,8 @@ from seq2seq.config import PAD
 from seq2seq.data import Pair, pad_ids
 from seq2seq.evaluation import NoAttentionError, evaluate_faithfulness
 from seq2seq.explain import MATTERS, Highlights, highlights, nats, occlusion, verdict, what_if
-from seq2seq.search import greedy
 from seq2seq.translator import SearchError, Translator
-from tests.conftest import UNSEEN
+from tests.conftest import UNSEEN, greedy
 
 TEXT = UNSEEN[1]
 
