@@ -78,6 +78,10 @@ class TrainConfig:
     average_decay: the weights that are validated and saved are an exponential moving average of those trained.
     patience: validations without a better BLEU before the run stops.
     validation_sentences: of each validation file, at most so many from its start.
+    schedule: what the learning rate does after the warm-up: "inverse-root" as above, or "cosine", down to 0 at `max_steps`.
+    links: for each data file a file of word links (`python -m seq2seq align`), towards which attention is trained, with
+        `guide_weight` times its cross-entropy beside that of the pieces (guided alignment: Chen et al. 2016).
+    join: share of training texts that are several pairs one after the other, so that long texts are seen too.
     mixed_precision: "no", or "bf16": products in bfloat16, weights and sums in float32. Only training uses it.
     """
 
@@ -97,6 +101,10 @@ class TrainConfig:
     validation_sentences: int = 500
     patience: int = 8
     mixed_precision: str = "no"
+    schedule: str = "inverse-root"
+    links: tuple[str, ...] = ()
+    guide_weight: float = 0.3
+    join: float = 0.0
 
     def __post_init__(self) -> None:
         at_least = {
@@ -114,10 +122,14 @@ class TrainConfig:
         for name in ("learning_rate", "clip_norm"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be a number over 0")
-        for name in ("label_smoothing", "average_decay"):
+        for name in ("label_smoothing", "average_decay", "join"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1")
         if any(times < 0 for times in self.repeat):
             raise ValueError(f"repeat is {self.repeat}; a file cannot be seen less than 0 times")
+        if not 0 <= self.guide_weight < float("inf"):
+            raise ValueError(f"guide_weight is {self.guide_weight}; it must be a number that is at least 0")
+        if self.schedule not in ("inverse-root", "cosine"):
+            raise ValueError(f"schedule is {self.schedule!r}; choose inverse-root or cosine")
         if self.mixed_precision not in ("no", "bf16"):
             raise ValueError(f"mixed_precision is {self.mixed_precision!r}; choose no or bf16")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -91,16 +92,41 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
 
 
+Links = frozenset[tuple[int, int]]
+"""(source word, target word) that mean the same, counted from 0."""
+
+
+def parse_links(line: str) -> Links:
+    """ "0-0 1-2" -> links, as aligners write them (the Pharaoh format). Raises ValueError."""
+    return frozenset((int(i), int(j)) for i, j in (link.split("-") for link in line.split()))
+
+
+def read_links(path: str | Path) -> list[Links]:
+    """The links of sentence pairs, one pair a line. Raises DataError."""
+    found = []
+    for number, row in read_rows(Path(path)):
+        try:
+            found.append(parse_links(" ".join(row)))
+        except ValueError:
+            raise DataError(f"{path}, line {number}: a link is not two numbers such as 0-0") from None
+    return found
+
+
 class Batch(NamedTuple):
     """Ids of B sentence pairs, padded.
 
     src (B, S) with `<eos>` last, src_lengths (B,), tgt (B, T+1) from `<bos>` to `<eos>`: its first T columns are what the
-    decoder is given, its last T what it should say.
+    decoder is given, its last T what it should say. guide (B, T, S): where it should look while it says it, each row summing
+    to 1 or, where nothing is known, to 0; or None.
     """
 
     src: Tensor
     src_lengths: Tensor
     tgt: Tensor
+    guide: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(*(None if part is None else part.to(device) for part in self))
 
 
 def pad_ids(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -112,36 +138,96 @@ def pad_ids(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return ids, lengths
 
 
-def make_batch(pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Batch:
-    """Pairs of ids, each ending in `<eos>`, as one padded batch."""
+def make_batch(
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]], links: Sequence[np.ndarray] | None = None
+) -> Batch:
+    """Pairs of ids, each ending in `<eos>`, as one padded batch.
+
+    links: for each pair (N, 2) indexes, target piece and source piece, from which the guide is made.
+    """
     src, src_lengths = pad_ids([source for source, _ in pairs])
     tgt, _ = pad_ids([(BOS, *target) for _, target in pairs])
-    return Batch(src, src_lengths, tgt)
+    if links is None:
+        return Batch(src, src_lengths, tgt)
+    guide = np.zeros((len(pairs), tgt.size(1) - 1, src.size(1)), np.float32)
+    for rows, found in zip(guide, links):
+        rows[found[:, 0], found[:, 1]] = 1
+    guide /= np.maximum(guide.sum(-1, keepdims=True), 1)
+    return Batch(src, src_lengths, tgt, torch.from_numpy(guide))
+
+
+Item = tuple[int, ...]
+"""Indexes of the pairs that are read as one text; mostly a single one."""
+JOINED_PIECES, JOINED_PAIRS = 80, 4
+"""Joined texts get no longer than either: target pieces, and pairs."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Training pairs as ids, with how often each is seen in one epoch."""
+    """Training pairs as ids, with how often each is seen in one epoch.
+
+    links: for each pair (N, 2) indexes of a target and a source piece that mean the same; empty if nothing is known of any.
+    """
 
     pairs: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
     repeat: tuple[int, ...]
+    links: tuple[np.ndarray, ...] = ()
 
-    def batches(self, batch_tokens: int, seed: int, epoch: int) -> list[list[int]]:
-        """One epoch as lists of pair indexes, a pure function of its arguments so that a resumed run sees the same.
+    def batches(self, batch_tokens: int, seed: int, epoch: int, join: float = 0.0) -> list[list[Item]]:
+        """One epoch as lists of items, a pure function of its arguments so that a resumed run sees the same.
 
-        Pairs of about equal length share a batch; a batch holds at most `batch_tokens` target pieces, padding counted, or
-        one pair. Batches come in random order.
+        Items of about equal length share a batch; a batch holds at most `batch_tokens` target pieces, padding counted, or
+        one item. Batches come in random order. join: share of items that are several pairs one after the other, so that
+        long texts are seen too.
         """
         order = [i for i, times in enumerate(self.repeat) for _ in range(times)]
         shuffle = random.Random(f"{seed} {epoch}")
         shuffle.shuffle(order)
-        # sort() is stable, so that the shuffle decides among pairs of equal length.
-        order.sort(key=lambda i: (len(self.pairs[i][1]), len(self.pairs[i][0])))
-        batches: list[list[int]] = [[]]
-        for i in order:
-            length = len(self.pairs[i][1])  # the longest so far: they come sorted
+        items = self._joined(order, join, shuffle) if join else [(i,) for i in order]
+        # sort() is stable, so that the shuffle decides among items of equal length.
+        items.sort(key=lambda item: (self._length(item, 1), self._length(item, 0)))
+        batches: list[list[Item]] = [[]]
+        for item in items:
+            length = self._length(item, 1)  # the longest so far: they come sorted
             if batches[-1] and length * (len(batches[-1]) + 1) > batch_tokens:
                 batches.append([])
-            batches[-1].append(i)
+            batches[-1].append(item)
         shuffle.shuffle(batches)
         return batches
+
+    def _length(self, item: Item, side: int) -> int:
+        """Pieces of an item, one `<eos>` included."""
+        return sum(len(self.pairs[i][side]) - 1 for i in item) + 1
+
+    def _joined(self, order: Sequence[int], join: float, shuffle: random.Random) -> list[Item]:
+        items: list[Item] = []
+        wanted = 1
+        for i in order:
+            if wanted > 1 and self._length((*items[-1], i), 1) <= JOINED_PIECES:
+                items[-1] += (i,)
+                wanted -= 1
+            else:
+                items.append((i,))
+                wanted = shuffle.randint(2, JOINED_PAIRS) if shuffle.random() < join else 1
+        return items
+
+    def target_pieces(self, items: Sequence[Item]) -> int:
+        """What is to be written of these items, `<eos>` included."""
+        return sum(self._length(item, 1) for item in items)
+
+    def batch(self, items: Sequence[Item]) -> Batch:
+        """Items as ids, with a guide where links are known."""
+        pairs = []
+        for item in items:
+            *before, last = (self.pairs[i] for i in item)
+            pairs.append(tuple([*(id for pair in before for id in pair[side][:-1]), *last[side]] for side in (0, 1)))
+        return make_batch(pairs, [self._item_links(item) for item in items] if self.links else None)
+
+    def _item_links(self, item: Item) -> np.ndarray:
+        found, target, source = [], 0, 0
+        for place, i in enumerate(item, 1):
+            # The `<eos>` of all but the last pair is not in the item, nor is its link, which stands last.
+            links = self.links[i] if place == len(item) else self.links[i][:-1]
+            found.append(links + np.array([target, source]))
+            target, source = target + len(self.pairs[i][1]) - 1, source + len(self.pairs[i][0]) - 1
+        return np.concatenate(found)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
-from sacremoses import MosesTokenizer
 
 from seq2seq import explain
-from seq2seq.data import DataError, Pair, read_rows
+from seq2seq.data import DataError, Links, Pair, parse_links, read_rows
 from seq2seq.translator import Translator
 
 METRICS = {"bleu": BLEU, "chrf": CHRF}
@@ -29,12 +29,17 @@ def columns(pairs: Sequence[Pair]) -> list[list[str | None]]:
     return [[pair.references[i] if i < len(pair.references) else None for pair in pairs] for i in range(most)]
 
 
-MOSES = MosesTokenizer(lang="fr")
+@cache
+def moses() -> Any:
+    """The tokenizer of sacremoses, whose import takes half a second: the page starts without it and never asks for it."""
+    from sacremoses import MosesTokenizer
+
+    return MosesTokenizer(lang="fr")
 
 
 def moses_lower(text: str) -> str:
     """Lower-cased and Moses-tokenised, as papers on Multi30k score."""
-    return MOSES.tokenize(text.lower(), return_str=True, escape=False)
+    return moses().tokenize(text.lower(), return_str=True, escape=False)
 
 
 def bleu_lower_tok(outputs: Sequence[str], pairs: Sequence[Pair]) -> float:
@@ -151,9 +156,6 @@ def paired_difference(metric: str, left: np.ndarray, right: np.ndarray) -> tuple
 
 # -- attention as an alignment -------------------------------------------------------------------------------------
 
-Links = frozenset[tuple[int, int]]
-"""(source token, target token), counted from 0."""
-
 
 class NoAttentionError(ValueError):
     """A model without attention was asked for an alignment."""
@@ -183,7 +185,7 @@ def read_alignments(path: str | Path) -> list[Alignment]:
         read = []
         for cell in links:
             try:
-                read.append(frozenset((int(i), int(j)) for i, j in (link.split("-") for link in cell)))
+                read.append(parse_links(" ".join(cell)))
             except ValueError:
                 raise DataError(f"{path}, line {number}: a link is not two numbers such as 0-0") from None
         if any(not (0 <= i < len(source) and 0 <= j < len(target)) for part in read for i, j in part):

@@ -36,8 +36,12 @@ HELP = {
     "validation_sentences": "At most so many sentences of each validation file, from its start.",
     "patience": "Validations without a better BLEU after which the run stops.",
     "mixed_precision": "no, or bf16: matrix products in bfloat16.",
+    "schedule": "What the learning rate does after the warm-up: inverse-root, or cosine down to 0 at --max-steps.",
+    "links": "Word links of a data file, made by `align`, to train attention towards: one for each --data, in their order.",
+    "guide_weight": "How much the links count beside the translation.",
+    "join": "Share of training texts that are several pairs one after the other, so that long texts are seen too.",
 }
-LISTS = ("data", "valid", "repeat", "test")
+LISTS = ("data", "valid", "repeat", "test", "links", "only")
 """Flags that take several values: `--data A B` is the same as `--data A --data B`."""
 
 
@@ -63,7 +67,7 @@ def _parameter(field: Field, hint: Any) -> inspect.Parameter:
     """One dataclass field as a keyword of the command's function, as typer reads it."""
     several = getattr(hint, "__origin__", None) is tuple
     kind = list[hint.__args__[0]] if several else hint
-    metavar = "FILE" if field.name in ("data", "valid") else None
+    metavar = "FILE" if field.name in ("data", "valid", "links") else None
     option = typer.Option(flag(field.name), help=HELP[field.name], show_default=not several, metavar=metavar)
     default = inspect.Parameter.empty if field.default is MISSING else list(field.default) if several else field.default
     return inspect.Parameter(

@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
-from torch.nn import functional as F
+from torch import Tensor
 from tqdm import tqdm
 
 from seq2seq.config import PAD, ModelConfig, TrainConfig
-from seq2seq.data import Corpus, DataError, Pair, make_batch, read_pairs
+from seq2seq.data import Corpus, DataError, Item, Links, Pair, read_links, read_pairs
 from seq2seq.evaluation import validation_bleu
 from seq2seq.model import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, Seq2Seq, write_beside
-from seq2seq.tokenizer import Tokenizer
+from seq2seq.tokenizer import Pieces, Tokenizer
 from seq2seq.training_state import Progress, TrainingError, has_state, load_state, save_state
 from seq2seq.translator import TextError, Translator, clean
 
@@ -28,17 +29,44 @@ DIVERGED_FACTOR, DIVERGED_STEPS = 3.0, 50
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """Rises in a straight line to its peak at `warmup_steps`, then falls with 1 / sqrt(step)."""
+    """Rises in a straight line to its peak at `warmup_steps`, then falls: with 1 / sqrt(step), or as a cosine to 0."""
     warmup = max(1, config.warmup_steps)
-    return config.learning_rate * min(step / warmup, math.sqrt(warmup / step))
+    if step < warmup:
+        return config.learning_rate * step / warmup
+    if config.schedule == "inverse-root":
+        return config.learning_rate * math.sqrt(warmup / step)
+    done = min(1.0, (step - warmup) / max(1, config.max_steps - warmup))
+    return config.learning_rate * (1 + math.cos(math.pi * done)) / 2
+
+
+def piece_loss(logits: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
+    """logits (N, V), target (N,) -> cross-entropy summed over what is not `<pad>`, as F.cross_entropy has it.
+
+    Written out because label smoothing there keeps several matrices of N x V for the way back; this keeps one.
+    """
+    kept = target != PAD
+    logits, target = logits[kept].float(), target[kept]
+    said = logits.gather(1, target.unsqueeze(1)).squeeze(1)
+    smoothed = (1 - label_smoothing) * said + label_smoothing * logits.mean(dim=1)
+    return (logits.logsumexp(dim=1) - smoothed).sum()
+
+
+def guide_loss(weights: Tensor, guide: Tensor) -> Tensor:
+    """weights (B, T, S'), guide (B, T, S) -> cross-entropy of the weights, summed over the pieces of which links are known.
+
+    S' is not S where a decoder has a fixed number of places; links beyond them are left out.
+    """
+    shared = min(weights.size(2), guide.size(2))
+    return -(guide[:, :, :shared] * weights[:, :, :shared].float().clamp_min(1e-6).log()).sum()
 
 
 def read_corpus(config: TrainConfig) -> list[list[Pair]]:
     """The pairs of each data file; also checks that `repeat` fits them."""
     if not config.data:
         raise DataError("no file to train on; give at least one with --data")
-    if config.repeat and len(config.repeat) != len(config.data):
-        raise DataError(f"{len(config.repeat)} repeat counts for {len(config.data)} data files; give one for each file")
+    for what, given in (("repeat counts", config.repeat), ("link files", config.links)):
+        if given and len(given) != len(config.data):
+            raise DataError(f"{len(given)} {what} for {len(config.data)} data files; give one for each file")
     return [read_pairs(path) for path in config.data]
 
 
@@ -58,19 +86,42 @@ def read_valid(config: TrainConfig) -> list[list[Pair]]:
 
 def encode_corpus(files: list[list[Pair]], config: TrainConfig, tokenizer: Tokenizer) -> Corpus:
     """Pairs as ids. Pairs with over `max_pieces` pieces on a side are left out: they cost memory and teach little."""
-    pairs, repeat = [], []
+    pairs, repeat, links = [], [], []
     for i, file in enumerate(files):
         sources = tokenizer.encode_batch([pair.source for pair in file])
         targets = tokenizer.encode_batch([pair.references[0] for pair in file])
-        for source, target in zip(sources, targets):
+        words = read_links(config.links[i]) if config.links else [None] * len(file)
+        if len(words) != len(file):
+            raise DataError(f"{config.links[i]} has {len(words)} lines, but {config.data[i]} {len(file)} pairs")
+        for number, (source, target, linked) in enumerate(zip(sources, targets, words), 1):
             if max(len(source.ids), len(target.ids)) <= config.max_pieces:
                 pairs.append((source.ids, target.ids))
                 repeat.append(config.repeat[i] if config.repeat else 1)
+                if linked is not None:
+                    try:
+                        links.append(piece_links(source, target, linked))
+                    except IndexError:
+                        raise DataError(
+                            f"{config.links[i]}, line {number}: a link to a word that is not there"
+                        ) from None
     if not any(repeat):
         raise DataError(
             f"no pair with at most {config.max_pieces} pieces a side is left to train on; raise --max-pieces"
         )
-    return Corpus(tuple(pairs), tuple(repeat))
+    return Corpus(tuple(pairs), tuple(repeat), tuple(links))
+
+
+def piece_links(source: Pieces, target: Pieces, links: Links) -> np.ndarray:
+    """Links between words -> (N, 2) indexes of the pieces of either, target first; `<eos>` to `<eos>` comes last.
+
+    Raises IndexError for a word that is not there.
+    """
+    places = [[[] for _ in one.words[:-1]] for one in (source, target)]  # `<eos>` is no word that an aligner sees
+    for one, of in zip((source, target), places):
+        for piece, word in enumerate(one.word_of[:-1]):
+            of[word].append(piece)
+    found = [(t, s) for i, j in sorted(links) for t in places[1][j] for s in places[0][i]]
+    return np.array([*found, (len(target.ids) - 1, len(source.ids) - 1)], dtype=np.int16)
 
 
 class Run:
@@ -91,7 +142,7 @@ class Run:
 
     # -- one update -------------------------------------------------------------------------------------------------
 
-    def update(self, indexes: list[int]) -> tuple[float, int]:
+    def update(self, items: list[Item]) -> tuple[float, int]:
         """One optimizer step on one batch, shared out over the devices -> mean loss of a target piece, and their number.
 
         Random numbers are drawn anew from (seed, step, device), so that a resumed run draws the same.
@@ -99,24 +150,19 @@ class Run:
         config, progress, accelerator = self.config, self.progress, self.accelerator
         progress.step += 1
         torch.manual_seed(config.seed * 1_000_003 + progress.step * 101 + accelerator.process_index)
-        total = sum(len(self.corpus.pairs[i][1]) for i in indexes)
-        mine = indexes[accelerator.process_index :: accelerator.num_processes]
-        # A device that got no pair must still take part: it computes on one pair that counts for nothing.
-        batch = make_batch([self.corpus.pairs[i] for i in mine or indexes[:1]])
-        batch = type(batch)(*(part.to(accelerator.device) for part in batch))
+        total = self.corpus.target_pieces(items)
+        mine = items[accelerator.process_index :: accelerator.num_processes]
+        # A device that got nothing must still take part: it computes on one item that counts for nothing.
+        batch = self.corpus.batch(mine or items[:1]).to(accelerator.device)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(progress.step, config)
-        logits, _ = self.model(batch.src, batch.src_lengths, batch.tgt[:, :-1])
-        summed = F.cross_entropy(
-            logits.float().flatten(0, 1),
-            batch.tgt[:, 1:].flatten(),
-            ignore_index=PAD,
-            label_smoothing=config.label_smoothing,
-            reduction="sum",
-        )
-        summed = summed * bool(mine)
+        logits, weights = self.model(batch.src, batch.src_lengths, batch.tgt[:, :-1])
+        summed = piece_loss(logits.flatten(0, 1), batch.tgt[:, 1:].flatten(), config.label_smoothing) * bool(mine)
+        wanted = summed
+        if batch.guide is not None and weights is not None:
+            wanted = summed + config.guide_weight * guide_loss(weights, batch.guide) * bool(mine)
         # Gradients are averaged over devices; the loss is per target piece of the whole batch.
-        accelerator.backward(summed * accelerator.num_processes / total)
+        accelerator.backward(wanted * accelerator.num_processes / total)
         loss = accelerator.reduce(summed.detach(), "sum").item() / total
         norm = accelerator.clip_grad_norm_(self.model.parameters(), config.clip_norm)
         if not (math.isfinite(loss) and math.isfinite(float(norm))):
@@ -196,9 +242,9 @@ class Run:
         began = since - progress.seconds
         bleu = self.log[-1]["valid_bleu"] if self.log else 0.0
         while not self.done:
-            batches = self.corpus.batches(config.batch_tokens, config.seed, progress.epoch)
-            for indexes in batches[progress.position :]:
-                loss, tokens = self.update(indexes)
+            batches = self.corpus.batches(config.batch_tokens, config.seed, progress.epoch, config.join)
+            for items in batches[progress.position :]:
+                loss, tokens = self.update(items)
                 progress.position += 1
                 recent_loss += loss * tokens
                 recent_tokens += tokens
@@ -259,18 +305,27 @@ def train(
     *,
     resume: bool = False,
     tokenizer: Path | None = None,
+    start_from: Path | None = None,
     on_start: Callable[[Run], None] = lambda run: None,
 ) -> Run:
     """Trains a model and leaves a checkpoint folder at `out`.
 
     tokenizer: a `tokenizer.json` to use instead of learning one from the data; so two models share their pieces.
+    start_from: a checkpoint with whose weights and tokenizer the run begins, instead of with random ones. Its sizes must be
+        those of `model_config`. A resumed run has them already.
     Everything is read and checked before anything is written. Raises DataError and TrainingError.
     """
     if (out / WEIGHTS_FILE).exists() and not resume:
         raise TrainingError(f"{out} already holds a checkpoint; resume it with --resume or choose another --out")
+    if start_from and tokenizer:
+        raise TrainingError(f"{start_from} brings its own tokenizer; leave --tokenizer or --start-from out")
     files, valid = read_corpus(config), read_valid(config)
-    if resume and (out / TOKENIZER_FILE).exists():
+    resume = resume and has_state(out)
+    begun = None
+    if resume:
         tokenizer = out / TOKENIZER_FILE
+    elif start_from:
+        begun, tokenizer = Seq2Seq.from_pretrained(start_from), start_from / TOKENIZER_FILE
     if tokenizer:
         pieces = Tokenizer.load(tokenizer)
     else:
@@ -278,8 +333,16 @@ def train(
         pieces = Tokenizer.train(texts, model_config.vocab_size)
     corpus = encode_corpus(files, config, pieces)
     torch.manual_seed(config.seed)
-    run = Run(Seq2Seq(replace(model_config, vocab_size=len(pieces))), pieces, corpus, config, out)
-    if resume and has_state(out):
+    model_config = replace(model_config, vocab_size=len(pieces))
+    if begun:
+        rates = {"dropout": model_config.dropout, "word_dropout": model_config.word_dropout}
+        if replace(begun.config, **rates) != model_config:
+            raise TrainingError(f"{start_from} has other sizes than asked for: {begun.config}")
+    model = Seq2Seq(model_config)
+    if begun:
+        model.load_state_dict(begun.state_dict())
+    run = Run(model, pieces, corpus, config, out)
+    if resume:
         run.load_state()
     elif run.accelerator.is_main_process:
         out.mkdir(parents=True, exist_ok=True)

@@ -107,10 +107,12 @@ def load_state(
 def _check_settings(out: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
     """Refuses a run with other settings. Those that are newer than the run had their defaults in it."""
     now = json.loads(json.dumps(now))
+    # A cosine comes down to 0 at max_steps: with another one it would be another schedule.
+    free = set(FREE) - ({"max_steps"} if now["schedule"] == "cosine" else set())
     changed = [
         f"{name} was {then[name]}, is {now[name]}"
         for name in now
-        if name in then and name not in FREE and now[name] != then[name]
+        if name in then and name not in free and now[name] != then[name]
     ]
     if changed:
         raise TrainingError(f"cannot resume {out} with other settings: {'; '.join(changed)}")

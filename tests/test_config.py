@@ -33,6 +33,9 @@ TRAIN_BAD = {
     "average_decay": -0.5,
     "repeat": (-1,),
     "mixed_precision": "fp8",
+    "schedule": "linear",
+    "guide_weight": float("inf"),
+    "join": 1.0,
 }
 
 

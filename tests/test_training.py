@@ -12,26 +12,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn import functional as F
 
 from seq2seq import training
+from seq2seq.aligner import to_lines, write_links
 from seq2seq.classic import CLASSIC
 from seq2seq.config import PAD, ModelConfig, TrainConfig
 from seq2seq.data import DataError, read_pairs
-from seq2seq.evaluation import validation_bleu
-from seq2seq.model import kinds
+from seq2seq.evaluation import Alignment, evaluate_alignment, validation_bleu
+from seq2seq.model import CheckpointError, Seq2Seq, kinds
 from seq2seq.tokenizer import Tokenizer
-from seq2seq.training import learning_rate, train
+from seq2seq.training import guide_loss, learning_rate, piece_links, piece_loss, train
 from seq2seq.training_state import LOG_FILE, STATE_FILE, TrainingError
 from seq2seq.translator import Translator
 from tests import toy
 
+ROOT = Path(__file__).resolve().parent.parent
 PAIRS = toy.corpus(1000)
 TRAIN, VALID, TEST = PAIRS[:800], PAIRS[800:830], PAIRS[830:]
 
@@ -42,6 +46,16 @@ def data(tmp_path_factory) -> tuple[str, str, str]:
     folder = tmp_path_factory.mktemp("data")
     files = (("few.tsv", TRAIN[:100]), ("more.tsv", TRAIN[100:130]), ("valid.tsv", VALID))
     return tuple(str(toy.write(folder / name, pairs)) for name, pairs in files)
+
+
+@pytest.fixture(scope="module")
+def links(tmp_path_factory) -> tuple[str, str]:
+    """The right links of the two files to train on."""
+    folder = tmp_path_factory.mktemp("links")
+    paths = folder / "few.links.gz", folder / "more.links.gz"
+    for path, pairs in zip(paths, (TRAIN[:100], TRAIN[100:130])):
+        write_links({path: [toy.links(*pair) for pair in pairs]})
+    return tuple(map(str, paths))
 
 
 def model_config(kind: str = "additive", **settings) -> ModelConfig:
@@ -159,6 +173,81 @@ def test_learning_rate_rises_in_a_line_and_falls_with_the_root(data):
     assert learning_rate(1, replace(config, warmup_steps=0)) == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize("warmup", [0, 1, 100])
+def test_a_cosine_rises_in_a_line_and_falls_to_nothing_without_a_leap(data, warmup):
+    config = short(data, learning_rate=0.4, warmup_steps=warmup, max_steps=500, schedule="cosine")
+    rates = [learning_rate(step, config) for step in range(1, 501)]
+    peak = max(warmup, 1)
+    assert rates[peak - 1] == max(rates) == pytest.approx(0.4) and rates[-1] == pytest.approx(0, abs=1e-9)
+    assert rates[: peak - 1] == pytest.approx([0.4 * step / peak for step in range(1, peak)])
+    assert rates[(peak + 500) // 2 - 1] == pytest.approx(0.2, abs=2e-3), "half of the way down in the middle"
+    falls = np.diff(rates[peak - 1 :])
+    assert (falls < 0).all() and -falls.min() < 0.4 * math.pi / 2 / (500 - peak) + 1e-9
+    assert learning_rate(501, config) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+@pytest.mark.parametrize("pads", [0, 5, 12])
+def test_the_loss_of_pieces_and_its_gradient_are_pytorchs(smoothing, pads):
+    torch.manual_seed(pads)
+    target = torch.randint(1, 30, (12,))
+    target[torch.randperm(12)[:pads]] = PAD
+    mine = (3 * torch.randn(12, 30)).requires_grad_()
+    theirs = mine.detach().clone().requires_grad_()
+    loss = piece_loss(mine, target, smoothing)
+    expected = F.cross_entropy(theirs, target, ignore_index=PAD, label_smoothing=smoothing, reduction="sum")
+    torch.testing.assert_close(loss, expected, atol=1e-4, rtol=1e-5)
+    for one in (loss, expected):
+        one.backward()
+    torch.testing.assert_close(mine.grad, theirs.grad, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("places", [3, 5, 9])
+def test_the_loss_of_a_guide_is_its_cross_entropy(places):
+    """Also where a classic memory has fewer places than the source has pieces, or more."""
+    torch.manual_seed(0)
+    weights = torch.randn(2, 4, places).softmax(-1).requires_grad_()
+    guide = torch.rand(2, 4, 5) * (torch.rand(2, 4, 5) > 0.5)
+    guide[0, 1] = 0  # of this piece nothing is known
+    expected = 0.0
+    for b in range(2):
+        for t in range(4):
+            for s in range(min(places, 5)):
+                expected -= guide[b, t, s].item() * math.log(weights[b, t, s].item())
+    loss = guide_loss(weights, guide)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    shared = min(places, 5)
+    gradient = torch.zeros_like(weights)
+    gradient[:, :, :shared] = -guide[:, :, :shared] / weights.detach()[:, :, :shared]
+    torch.testing.assert_close(weights.grad, gradient)
+
+
+def test_a_weight_of_nothing_is_no_infinite_loss():
+    weights = torch.tensor([[[1.0, 0.0]]], requires_grad=True)
+    loss = guide_loss(weights, torch.tensor([[[0.0, 1.0]]]))
+    loss.backward()
+    assert loss.isfinite() and loss > 10 and weights.grad.isfinite().all()
+
+
+def test_links_of_words_are_links_of_all_their_pieces(tokenizer):
+    source, target = tokenizer.encode("The old bike rides."), tokenizer.encode("L'herbe dort.")
+    linked = {(0, 0), (2, 1), (2, 2), (4, 3)}
+    expected = {(len(target.ids) - 1, len(source.ids) - 1)}
+    for t, j in enumerate(target.word_of):
+        for s, i in enumerate(source.word_of):
+            if (i, j) in linked:
+                expected.add((t, s))
+    assert source.words == ("The", "old", "bike", "rides", ".", "<eos>")
+    made = piece_links(source, target, frozenset(linked))
+    assert len(expected) > len(linked) + 1, "some word has several pieces"
+    assert {tuple(row) for row in made.tolist()} == expected and len(made) == len(expected)
+    assert made[-1].tolist() == [len(target.ids) - 1, len(source.ids) - 1]
+    for beyond in ((5, 0), (0, 4), (9, 0)):  # the first of them are those of `<eos>`
+        with pytest.raises(IndexError):
+            piece_links(source, target, frozenset({beyond}))
+
+
 def test_the_average_is_the_recursion_over_the_trained_weights(data, tmp_path):
     expected: dict[str, torch.Tensor] = {}
 
@@ -187,9 +276,9 @@ def test_the_loss_is_that_of_a_target_piece(data, tmp_path):
 
     def follow(run):
         run.plain_model.eval()  # no dropout, so that the same numbers come again
-        indexes = [0, 5, 11, 50]
+        items = [(0,), (5,), (11,), (50,)]
         expected, count = 0.0, 0
-        for source, target in (run.corpus.pairs[i] for i in indexes):
+        for source, target in (run.corpus.pairs[i] for (i,) in items):
             with torch.no_grad():
                 logits, _ = run.plain_model(
                     torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([[2, *target[:-1]]])
@@ -198,10 +287,204 @@ def test_the_loss_is_that_of_a_target_piece(data, tmp_path):
             for row, id in zip(log_probs, target):
                 expected -= 0.9 * row[id].item() + 0.1 * row.mean().item()
                 count += 1
-        losses.extend([run.update(indexes), (expected / count, count)])
+        losses.extend([run.update(items), (expected / count, count)])
 
     train(model_config(), short(data, max_steps=1), tmp_path / "out", on_start=follow)
     assert losses[0][0] == pytest.approx(losses[1][0], abs=1e-4) and losses[0][1] == losses[1][1]
+
+
+# -- guided alignment and joined pairs -----------------------------------------------------------------------------
+
+
+def gold(pairs) -> list[Alignment]:
+    return [Alignment(s, tuple(s.split()), tuple(t.split()), toy.links(s, t), frozenset()) for s, t in pairs]
+
+
+def alignment_error(out: Path) -> float:
+    return evaluate_alignment(Translator.from_checkpoint(out, device="cpu"), gold(TEST[:60]))["aer"]
+
+
+def test_a_guided_model_looks_where_the_links_point(data, links, tmp_path):
+    """Also in sentences of which it saw no link; and it learns to translate no worse."""
+    sizes = {"embedding_size": 16, "hidden_size": 32, "attention_size": 16, "dropout": 0.0, "word_dropout": 0.0}
+    config = short(data, max_steps=150, validate_every=150, warmup_steps=20, validation_sentences=30)
+    errors, losses = [], []
+    for name, extra in (("free", {}), ("guided", {"links": links, "guide_weight": 1.0})):
+        run = train(model_config(**sizes), replace(config, **extra), tmp_path / name)
+        errors.append(alignment_error(tmp_path / name))
+        losses.append(run.log[-1]["loss"])
+    assert errors[1] < 0.1 < 0.2 < errors[0]
+    assert losses[1] < 1.1 * losses[0]
+
+
+def test_the_loss_in_the_log_is_that_of_pieces_alone(data, links, tmp_path):
+    """So that runs with and without links can be compared; a guide that weighs nothing changes no bit."""
+    for name, extra in (("free", {}), ("guided", {"links": links, "guide_weight": 0.0})):
+        train(model_config(), short(data, max_steps=6, **extra), tmp_path / name)
+    same(tmp_path / "free", tmp_path / "guided")
+
+
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_links_move_every_kind_that_looks_back_and_no_other(kind, data, links, whole, tmp_path):
+    run = train(model_config(kind), short(data, links=links), tmp_path / "out")
+    free, guided = outcome(whole(kind)), outcome(tmp_path / "out")
+    moved = any(not torch.equal(free[name], guided[name]) for name in free)
+    assert moved == run.plain_model.decoder.looks_back
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (None, "more.links: no such file"),
+        ("0-0\n" * 29, "more.links has 29 lines, but "),
+        ("0-0\n" * 31, "more.links has 31 lines, but "),
+        ("0-0\n" * 7 + "0-0 x-1\n" + "0-0\n" * 22, "more.links, line 8: a link is not two numbers"),
+        ("0-0\n" * 7 + "99-0\n" + "0-0\n" * 22, "more.links, line 8: a link to a word that is not there"),
+        ("0-0\n" * 7 + "0-99\n" + "0-0\n" * 22, "more.links, line 8: a link to a word that is not there"),
+        ("", "more.links has 0 lines, but "),
+    ],
+)
+def test_links_that_do_not_fit_are_refused_before_anything_is_written(data, links, tmp_path, lines, says):
+    bad = tmp_path / "more.links"
+    if lines is not None:
+        bad.write_text(lines)
+    with pytest.raises(DataError, match=re.escape(says)):
+        train(model_config(), short(data, links=(links[0], str(bad))), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_link_to_the_end_of_a_sentence_is_one_too_far(data, links, tmp_path):
+    """Words are counted from 0; a file that counts from 1 is found out by its last word."""
+    lines = to_lines(frozenset((i + 1, j + 1) for i, j in toy.links(*pair)) for pair in TRAIN[100:130])
+    (tmp_path / "one.links").write_text(lines)
+    with pytest.raises(DataError, match="one.links, line 1: a link to a word that is not there"):
+        train(model_config(), short(data, links=(links[0], str(tmp_path / "one.links"))), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_there_is_a_file_of_links_for_each_file_of_data(data, links, tmp_path, count):
+    with pytest.raises(DataError, match=f"{count} link files for 2 data files"):
+        train(model_config(), short(data, links=(links * 2)[:count]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_pairs_that_are_left_out_take_their_links_along(data, links, tmp_path):
+    """The links of a longer file still stand beside their pair when some pairs are too long."""
+    config = short(data, links=links, max_steps=1)
+    whole = train(model_config(), config, tmp_path / "whole").corpus
+    lengths = sorted(max(map(len, pair)) for pair in whole.pairs)
+    most = lengths[len(lengths) // 2]
+    part = train(model_config(), replace(config, max_pieces=most), tmp_path / "part").corpus
+    kept = [i for i, pair in enumerate(whole.pairs) if max(map(len, pair)) <= most]
+    assert 0 < len(kept) < len(whole.pairs) and part.pairs == tuple(whole.pairs[i] for i in kept)
+    assert len(part.links) == len(kept)
+    assert all(np.array_equal(mine, whole.links[i]) for mine, i in zip(part.links, kept))
+
+
+# -- another run's weights to begin with ---------------------------------------------------------------------------
+
+
+def test_a_run_begins_with_the_weights_and_pieces_of_another(kind, data, whole, tmp_path):
+    began: dict[str, torch.Tensor] = {}
+
+    def follow(run):
+        began.update({name: p.detach().clone() for name, p in run.plain_model.named_parameters()})
+        assert all(torch.equal(run.average[name], p) for name, p in began.items()) and run.progress.step == 0
+        assert run.plain_model.training
+
+    other = replace(short(data), data=data[1:2], repeat=(), seed=9)  # of which another tokenizer would be learned
+    config = model_config(kind, dropout=0.3, word_dropout=0.2)
+    out = tmp_path / "out"
+    run = train(config, other, out, start_from=whole(kind), on_start=follow)
+    given = dict(Seq2Seq.from_pretrained(whole(kind)).named_parameters())
+    assert began.keys() == given.keys() and all(torch.equal(began[name], given[name]) for name in given)
+    assert (out / "tokenizer.json").read_bytes() == (whole(kind) / "tokenizer.json").read_bytes()
+    assert run.plain_model.config == replace(config, vocab_size=len(Tokenizer.load(out / "tokenizer.json")))
+    assert json.loads((out / "config.json").read_text())["dropout"] == 0.3
+
+
+@pytest.mark.parametrize("change", [{"hidden_size": 10}, {"attention_size": 5}, {"kind": "plain"}, {"max_length": 12}])
+def test_weights_of_another_size_are_refused_before_anything_is_written(data, whole, tmp_path, change):
+    with pytest.raises(TrainingError, match="other sizes") as caught:
+        train(model_config(**change), short(data), tmp_path / "out", start_from=whole("additive"))
+    assert str(whole("additive")) in str(caught.value) and not (tmp_path / "out").exists()
+
+
+def test_a_start_that_is_no_checkpoint_is_refused_before_anything_is_written(data, whole, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for start, says in ((tmp_path / "none", "no checkpoint at"), (tmp_path / "empty", "is not a checkpoint")):
+        with pytest.raises(CheckpointError, match=says):
+            train(model_config(), short(data), tmp_path / "out", start_from=start)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_resumed_run_needs_the_other_no_longer(data, whole, tmp_path):
+    config = short(data, seed=5)
+    train(model_config(), config, tmp_path / "whole", start_from=whole("additive"))
+    train(model_config(), replace(config, max_steps=12), tmp_path / "part", start_from=whole("additive"))
+    train(model_config(), config, tmp_path / "part", resume=True)
+    same(tmp_path / "whole", tmp_path / "part")
+    # Even if the command still names it, what was learned since is kept.
+    train(model_config(), replace(config, max_steps=12), tmp_path / "named", start_from=whole("additive"))
+    train(model_config(), config, tmp_path / "named", resume=True, start_from=tmp_path / "gone")
+    same(tmp_path / "whole", tmp_path / "named")
+
+
+def test_a_start_brings_its_own_tokenizer(data, whole, tmp_path):
+    other = whole("plain") / "tokenizer.json"
+    with pytest.raises(TrainingError, match="leave --tokenizer or --start-from out"):
+        train(model_config(), short(data), tmp_path / "out", start_from=whole("additive"), tokenizer=other)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cosine_cannot_be_made_longer_on_the_way(data, tmp_path):
+    config = short(data, schedule="cosine", max_steps=12)
+    train(model_config(), config, tmp_path)
+    with pytest.raises(TrainingError, match="max_steps was 12, is 18"):
+        train(model_config(), replace(config, max_steps=18), tmp_path, resume=True)
+
+
+# -- several devices -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("extra", ["bare", "links and join"])
+def test_two_processes_learn_what_one_does(data, links, tmp_path, extra):
+    """The same losses, validations and weights, but for the order of sums. (On CPUs `accelerate launch` starts one process
+    only, so this goes by what it starts several with on GPUs.)
+
+    Batches are so small that some hold one text, and the second process gets nothing of them.
+    """
+    more = {"links": links, "guide_weight": 0.5, "join": 0.4} if extra != "bare" else {}
+    model, config = model_config(dropout=0.0, word_dropout=0.0), short(data, batch_tokens=30, clip_norm=100.0, **more)
+    run = train(model, config, tmp_path / "one")
+    batches = run.corpus.batches(30, config.seed, 0, config.join)[:24]
+    assert {len(items) for items in batches} >= {1, 2} and any(len(batch[0]) > 1 for batch in batches) == bool(more)
+    settings = asdict(model) | asdict(config)
+    del settings["source_vocab_size"]
+    arguments = [
+        str(part)
+        for name, value in settings.items()
+        if value != ()
+        for part in ("--" + name.replace("_", "-"), *(value if isinstance(value, tuple) else (value,)))
+    ]
+    launch = "torch.distributed.run --standalone --nproc_per_node 2 -m seq2seq train"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "ACCELERATE_USE_CPU": "true"}
+    command = [sys.executable, "-m", *launch.split(), "--out", str(tmp_path / "two"), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "two" / "metrics.json").read_text())["training"]["devices"] == 2
+    one, two = (pd.read_csv(tmp_path / name / "training" / LOG_FILE) for name in ("one", "two"))
+    assert two["step"].tolist() == [6, 12, 18, 24] and two["tokens"].tolist() == one["tokens"].tolist()
+    np.testing.assert_allclose(two["loss"], one["loss"], atol=2e-3)
+    np.testing.assert_allclose(two["valid_bleu"], one["valid_bleu"], atol=1.0)
+    assert one["loss"].iloc[-1] < one["loss"].iloc[0] - 0.1
+    mine, theirs = outcome(tmp_path / "one"), outcome(tmp_path / "two")
+    for name in (name for name in mine if name.startswith("model/")):
+        torch.testing.assert_close(theirs[name], mine[name], atol=5e-3, rtol=0.02)
+    # Adam hides a wrong scale of the gradients, but not in what it keeps of them.
+    for name in (name for name in mine if name.endswith("/exp_avg")):
+        assert (theirs[name] - mine[name]).norm() < 0.02 * mine[name].norm() + 1e-4, name
 
 
 # -- the same again ------------------------------------------------------------------------------------------------
@@ -261,6 +544,35 @@ def test_a_run_that_broke_off_goes_on_as_if_nothing_had_been(kind, data, whole, 
         train(model_config(kind), short(data), tmp_path / "broken", on_start=arm)
     train(model_config(kind), short(data), tmp_path / "broken", resume=True)
     same(whole(kind), tmp_path / "broken")
+
+
+@pytest.mark.parametrize("count", [3, 9, 15])
+def test_a_guided_run_of_joined_pairs_goes_on_as_if_nothing_had_been_too(data, links, tmp_path, count):
+    config = short(data, links=links, join=0.4, schedule="cosine")
+
+    def arm(run):
+        plain, calls = run.update, []
+
+        def broken(items):
+            calls.append(items)
+            if len(calls) == count:
+                raise Killed
+            return plain(items)
+
+        run.update = broken
+
+    seen = []
+
+    def watch(run):
+        plain = run.update
+        run.update = lambda items: seen.extend(items) or plain(items)
+
+    train(model_config(), config, tmp_path / "whole", on_start=watch)
+    assert any(len(item) > 1 for item in seen) and any(len(item) == 1 for item in seen)
+    with pytest.raises(Killed):
+        train(model_config(), config, tmp_path / "broken", on_start=arm)
+    train(model_config(), config, tmp_path / "broken", resume=True)
+    same(tmp_path / "whole", tmp_path / "broken")
 
 
 def start(out: Path, data, resume: bool, **settings) -> subprocess.Popen:
@@ -346,6 +658,8 @@ def test_an_existing_checkpoint_is_not_overwritten(data, tmp_path):
         ({"kind": "plain"}, "kind was additive, is plain"),
         ({"dropout": 0.3}, "dropout was 0.1, is 0.3"),
         ({"max_length": 12}, "max_length was 40, is 12"),
+        ({"join": 0.2, "schedule": "cosine"}, "schedule was inverse-root, is cosine; join was 0.0, is 0.2"),
+        ({"guide_weight": 0.5}, "guide_weight was 0.3, is 0.5"),
     ],
 )
 def test_resuming_with_other_settings_is_refused_naming_them(data, tmp_path, change, says):

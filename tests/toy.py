@@ -23,6 +23,18 @@ def sentence(chance: random.Random) -> tuple[str, str]:
     return f"{who} {verb} {whom} .", f"{qui} {que} {VERBS[verb]} ."
 
 
+def links(source: str, target: str) -> frozenset[tuple[int, int]]:
+    """(source word, target word) that mean the same: a word stands as often in either, and in the same order."""
+    lexicon = {"the": "le", ".": ".", **ADJECTIVES, **NOUNS, **VERBS}
+    words, found = target.split(), set()
+    seen: dict[str, int] = {}
+    for i, word in enumerate(source.split()):
+        seen[word] = seen.get(word, 0) + 1
+        places = [j for j, other in enumerate(words) if other == lexicon[word]]
+        found.add((i, places[seen[word] - 1]))
+    return frozenset(found)
+
+
 def corpus(count: int, seed: int = 0) -> list[tuple[str, str]]:
     """`count` different pairs, the same every time."""
     chance, found = random.Random(seed), {}
