@@ -1,137 +1,178 @@
-"""The bench counts the products that the equations have, and its numbers fit together."""
+"""The bench on a tiny model: its object has what it promises, its numbers fit together, and nothing is said of speed."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from seq2seq import bench
-from seq2seq.classic import CLASSIC
-from seq2seq.config import EOS, ModelConfig
-from seq2seq.model import Seq2Seq, kinds
-from tests.conftest import tiny_config
+from seq2seq.bench import floors, growth
+from seq2seq.bench.captions import LONGEST, SHORTEST, SINGLE, captions
+from seq2seq.bench.clock import in_turn, launch_bound_share, spread
+from seq2seq.bench.plots import figures, write_plots
+from seq2seq.cli import main
+from seq2seq.model import TOKENIZER_FILE, kinds
+from seq2seq.translator import Translator
+from tests.conftest import tiny_model
 
-
-def gru(inputs: int, hidden: int) -> int:
-    """Three gates, each a product with the input and one with the old state."""
-    return 3 * hidden * (inputs + hidden)
-
-
-def multiplications(config: ModelConfig, S: int) -> tuple[int, int, int]:
-    """Written down from the equations: products of numbers in a forward pass for each of S source pieces, once a sentence,
-    and for each target piece. A product of matrices is also as many additions."""
-    V, E, H = config.vocab_size, config.embedding_size, config.hidden_size
-    A, N = config.attention_size, config.max_length
-    if config.kind in CLASSIC:
-        source, target = gru(H, H), gru(H, H) + H * V
-        if config.kind == "classic-attention":
-            target += 2 * H * N + N * H + 2 * H * H  # attn, weights · memory over all places, attn_combine
-        return source, 0, target
-    source = 2 * gru(E, H // 2)
-    target = gru(E + H, H) + (2 * H + E) * E + E * V
-    if config.kind == "additive":
-        source += H * A  # U h
-        target += H * A + S * A + S * H  # W s, vᵀ tanh, weights · memory
-    if config.kind == "multiplicative":
-        source += H * H  # W h
-        target += 2 * S * H  # sᵀ (W h), weights · memory
-    return source, H * H, target
-
-
-def shape(kind: str) -> ModelConfig:
-    """Sizes of which no two are equal, but for E = H in the classic kinds."""
-    E = 16 if kind in CLASSIC else 12
-    return tiny_config(kind, 50, embedding_size=E, hidden_size=16, attention_size=10, max_length=23)
-
-
-@pytest.mark.parametrize(("S", "T"), [(7, 5), (1, 1), (4, 9)])
-def test_operations_are_those_of_the_equations(kind, S, T):
-    """Two for each multiplication: it and its addition. Three times: forward once, backward twice."""
-    config = shape(kind)
-    source, sentence, target = multiplications(config, S)
-    expected = 3 * 2 * (S * source + sentence + T * target) / T
-    assert bench.flops_per_token(config, S, T) == pytest.approx(expected, rel=1e-9)
-
-
-def test_operations_of_the_default_sizes_are_those_of_the_equations(kind):
-    """The numbers that stand in the table."""
-    config = ModelConfig(kind=kind, embedding_size=256, hidden_size=256 if kind in CLASSIC else 512)
-    source, sentence, target = multiplications(config, bench.PIECES)
-    assert bench.flops_per_token(config) == pytest.approx(3 * 2 * (source + sentence / bench.PIECES + target), rel=1e-9)
-
-
-@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_a_step_has_the_operations_of_its_equations(kind, mode):
-    """From which the floor of a decoding step is computed."""
-    S = 7
-    config = shape(kind)
-    model = Seq2Seq(config).eval()
-    source, sentence, target = multiplications(config, S)
-    src, lengths, prev = torch.full((1, S), EOS), torch.tensor([S]), torch.full((1,), EOS)
-    with mode():
-        state = model.decoder.init_state(model.encoder(src, lengths))
-        begun = bench.operations(lambda: model.decoder.init_state(model.encoder(src, lengths)))
-        assert begun == 2 * (S * source + sentence)
-        assert bench.operations(lambda: model.decoder.step(prev, state)) == 2 * target
-
-
-def test_a_batch_is_its_sentences_and_backward_is_twice_forward(kind):
-    S, T, B = 7, 5, 3
-    config = shape(kind)
-    model = Seq2Seq(config).train()
-    src, tgt = torch.randint(4, 50, (B, S)), torch.randint(4, 50, (B, T))
-    with FlopCounterMode(display=False) as counter:
-        logits, _ = model(src, torch.full((B,), S), tgt)
-        forward = counter.get_total_flops()
-        logits.sum().backward()
-    per_token = bench.flops_per_token(config, S, T)
-    assert forward / (B * T) == pytest.approx(per_token / 3, rel=1e-9)
-    # Backward is a little under twice the forward pass: nothing flows back into the first states.
-    assert counter.get_total_flops() / (B * T) == pytest.approx(per_token, rel=0.1)
-
-
-def test_the_floors_are_the_bytes_of_the_weights_at_the_rate_of_reading_them(kind, monkeypatch):
-    """Four bytes a weight, each read once; at so low a rate that nothing is lost in rounding."""
-    read = []
-    monkeypatch.setattr(bench, "bandwidth", lambda device, size, seconds: read.append(size) or 1e-3)
-    made = bench.decoding_speed(torch.device("cpu"), shape(kind), seconds=0.001)
-    source, sentence, target = multiplications(shape(kind), bench.PIECES)
-    assert read == [4 * target]
-    assert made["step_floor_seconds"] == pytest.approx(4 * target / 1e6, abs=1e-6)
-    steps = bench.PIECES * 4 * target
-    low, high = (steps + 4 * source) / 1e6, (steps + 4 * (source + sentence)) / 1e6
-    assert low - 1e-5 <= made["sentence_floor_seconds"] <= high + 1e-5
+TINY = bench.Effort(
+    seconds=0.0,
+    rounds=1,
+    sentences=6,
+    tutorial_sentences=(2, 1),
+    batch_sizes=(1, 64),
+    source_words=(2, 4),
+    beam_sizes=(1, 2),
+    batches=(1, 3),
+    many_sentences=(1, 2),
+)
+COMPUTED = tuple(part for part in bench.PARTS if part != "app")
 
 
 @pytest.fixture(scope="module")
-def result():
-    tiny = ModelConfig(vocab_size=60, embedding_size=8, hidden_size=8, attention_size=4)
-    return bench.bench(torch.device("cpu"), tiny, seconds=0.02)
+def result(tokenizer):
+    """All that is computed, on one tiny model; growth without its processes, which `tests/test_bench_growth.py` starts."""
+
+    def here(folder, axis, values, device, effort):
+        return list(growth.points(growth.AsLong.from_checkpoint(folder, "cpu"), axis, values, 0.0, 1))
+
+    translator = Translator(tiny_model("additive", len(tokenizer)), tokenizer, "tiny")
+    said = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(growth, "measured_apart", here)
+        patch.setattr(floors, "LARGE", 1_000_000)
+        made = bench.bench(translator, TINY, COMPUTED, said.append)
+    assert said == [f"{part}, cpu" for part in COMPUTED]
+    return made
 
 
-def test_numbers_fit_together(result):
+def test_it_is_json_with_units_in_its_names(result):
     assert json.loads(json.dumps(result)) == result
-    best = {p: max(row["gflops"] for row in result["matrix"] if row["precision"] == p) for p in ("float32", "bfloat16")}
-    assert [row["kind"] for row in result["decoding"]] == list(kinds())
-    assert [(row["kind"], row["precision"]) for row in result["training"]] == [
+    assert result["parts"] == list(COMPUTED) and result["app"] is None
+    [device] = result["devices"]
+    assert (device["type"], device["checkpoint"], device["kind"]) == ("cpu", "tiny", "additive")
+    assert all(device[part] for part in COMPUTED) and device["memory"]["peak_bytes"] > 0
+    if not torch.cuda.is_available():
+        assert result["cuda"] == bench.NO_CUDA
+
+
+def test_floors_are_above_nothing(result):
+    found = result["devices"][0]["floors"]
+    assert {row["precision"] for row in found["matrix"]} == {"float32", "bfloat16"}
+    names = {row["product"] for row in found["matrix"]}
+    assert "square" in names and "output layer, training" in names
+    assert all(row["gflops"] > 0 for row in found["matrix"])
+    assert found["weights_gb_s"] > 0 and found["memory_gb_s"] > 0 and found["small_call_seconds"] > 0
+
+
+def test_latency_has_both_sentences_and_both_searches(result):
+    rows = result["devices"][0]["latency"]
+    assert [(row["words"], row["beam_size"]) for row in rows] == [(12, 1), (12, 5), (30, 1), (30, 5)]
+    for row in rows:
+        assert row["same_translation"]
+        assert 0 < row["p50_seconds"] <= row["p95_seconds"]
+        assert row["times_tutorial"] == pytest.approx(row["tutorial_p50_seconds"] / row["p50_seconds"], rel=0.02)
+        assert row["floor_seconds"] > 0 and row["launch_bound_share"] is None
+
+
+def test_throughput_fits_together(result):
+    found = result["devices"][0]["throughput"]
+    assert [(row["beam_size"], row["batch_size"]) for row in found["rows"]] == [(1, 1), (1, 64), (5, 1), (5, 64)]
+    for row in found["rows"]:
+        assert row["sentences_per_second"] == pytest.approx(row["sentences"] / row["seconds"], rel=0.01)
+        assert row["matrix_share"] == pytest.approx(row["gflops"] / found["matrix_gflops"], rel=0.02, abs=1e-3)
+    assert found["rows"][1]["sentences"] == TINY.sentences
+    for row, few in zip(found["tutorial"], TINY.tutorial_sentences):
+        assert row["sentences"] == row["same_translations"] == few
+    assert found["tutorial"][0]["steps_per_target_token"] == 1 < found["tutorial"][1]["steps_per_target_token"]
+    assert [row["batch_size"] for row in found["beam_over_greedy"]] == [1, 64]
+
+
+def test_growth_has_every_axis(result):
+    found = result["devices"][0]["growth"]
+    assert found.keys() == growth.axes(TINY).keys()
+    for axis, values in growth.axes(TINY).items():
+        assert [point["value"] for point in found[axis]["points"]] == list(values)
+        assert all(point["seconds"] > 0 for point in found[axis]["points"])
+        assert isinstance(found[axis]["seconds_exponent"], float)
+
+
+def test_training_has_every_kind_and_precision(result):
+    rows = result["devices"][0]["training"]
+    assert [(row["kind"], row["precision"]) for row in rows] == [
         (kind, precision) for kind in kinds() for precision in ("float32", "bfloat16")
     ]
-    for row in result["training"]:
-        assert row["gflops"] == pytest.approx(row["tokens_per_second"] * row["flops_per_token"] / 1e9, abs=0.01)
-        assert row["share"] == pytest.approx(row["gflops"] / best[row["precision"]], rel=0.2, abs=0.01)
-    for row in result["decoding"]:
-        assert row["sentence_seconds"] > row["step_seconds"] > 0
-        assert row["sentence_floor_seconds"] >= row["step_floor_seconds"] >= 0
-    assert result["bandwidth_gb_s"] > 0 and result["memory"]["peak"] > 0
+    for row in rows:
+        assert row["gflops"] == pytest.approx(row["tokens_per_second"] * row["flops_per_token"] / 1e9, rel=0.01)
+        assert row["matrix_share"] == pytest.approx(row["gflops"] / row["matrix_gflops"], rel=0.02, abs=1e-3)
+        expected = row["tokens_per_second"] / row["tutorial_tokens_per_second"]
+        assert row["times_tutorial"] == pytest.approx(expected, rel=0.01)
 
 
-def test_table_names_every_measurement(result):
+def test_the_table_names_every_measurement(result):
     text = bench.table(result)
-    for row in (*result["training"], *result["decoding"]):
-        assert row["kind"] in text
-    for row in result["matrix"]:
-        assert row["product"] in text
-    assert "GB/s" in text and "share" in text and "floor" in text and result["counted"] in text
+    [device] = result["devices"]
+    for row in (*device["training"], *device["floors"]["matrix"]):
+        assert row.get("kind", row.get("product")) in text
+    for name in ("12 words", "beam 5", "tutorial", "source_words 4", "exponent", bench.NO_CUDA, result["counted"]):
+        assert name in text
+
+
+def test_charts_are_offline_and_share_one_plotly(result, tmp_path):
+    lines = write_plots(result, tmp_path / "made" / "here")
+    pages = list((tmp_path / "made" / "here").glob("*.html"))
+    assert len(pages) == len(figures(result)) == 6
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "plotly.min.js" in text and "https://cdn" not in text and len(text) < 100_000
+    assert (tmp_path / "made" / "here" / "plotly.min.js").stat().st_size > 1_000_000
+    assert len(lines) == 2 and "PNG" in lines[1]
+
+
+def test_only_some_parts():
+    assert bench.check_parts(()) == bench.PARTS
+    assert bench.check_parts(["training", "latency"]) == ("latency", "training")
+    with pytest.raises(ValueError, match="'speed'.*choose from floors"):
+        bench.check_parts(["speed"])
+
+
+def test_the_command_gives_json(tokenizer, tmp_path, monkeypatch, capsys):
+    tiny_model("plain", len(tokenizer)).save_pretrained(tmp_path)
+    (tmp_path / TOKENIZER_FILE).write_text(tokenizer.to_json(), encoding="utf-8")
+    monkeypatch.setattr(floors, "LARGE", 1_000_000)
+    wanted = ("bench", "--checkpoint", str(tmp_path), "--device", "cpu", "--quick", "--json")
+    assert main([*wanted, "--only", "floors", "latency"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert found["parts"] == ["floors", "latency"] and found["quick"] and "measuring latency" in err
+    assert main([*wanted, "--only", "speed"]) == 2
+    out, err = capsys.readouterr()
+    assert not out and "no part 'speed'" in err and len(err.splitlines()) == 1
+
+
+def test_works_are_measured_in_turn():
+    called = []
+    times = in_turn({name: lambda n=name: called.append(n) for name in "ABC"}, torch.device("cpu"), 0.0, rounds=3)
+    assert "".join(called) == "ABC" * 4  # the first round warms up
+    assert {name: len(taken) for name, taken in times.items()} == {"A": 3, "B": 3, "C": 3}
+
+
+def test_median_and_95th_percentile():
+    found = spread([0.001 * i for i in range(101)])
+    assert found == {"p50_seconds": 0.05, "p95_seconds": 0.095, "runs": 101}
+
+
+def test_without_cuda_nothing_is_said_of_launches():
+    assert launch_bound_share(lambda: None, torch.device("cpu"), 1.0) is None
+
+
+def test_captions_are_the_same_every_time_and_as_long_as_captions():
+    made = captions(1000)
+    assert made == captions(1000) and made[:5] == captions(5) and len(set(made)) > 900
+    lengths = [len(text.split()) for text in made]
+    assert SHORTEST <= min(lengths) and max(lengths) <= LONGEST
+    assert 11.5 < sum(lengths) / len(lengths) < 12.5 and len(Counter(lengths)) > 15
+    assert {words: len(text.split()) for words, text in SINGLE.items()} == {12: 12, 30: 30}
