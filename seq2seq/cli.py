@@ -28,7 +28,9 @@ from seq2seq.console import (
     input_lines,
     note,
     plain,
+    progress_notes,
     project_path,
+    whole_files,
     write_files,
 )
 from seq2seq.options import configs, expand_lists, with_settings
@@ -96,6 +98,9 @@ def translate(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write one offline page with pictures.")
     ] = None,
+    pptx: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write PowerPoint slides, one for each text.")
+    ] = None,
     start: Annotated[str, typer.Option(metavar="TEXT", help="What if the translation had to begin so?")] = "",
     without: Annotated[
         list[str] | None, typer.Option(metavar="WORD", help="What if this source word could not be read?")
@@ -108,12 +113,13 @@ def translate(
     ] = "",
 ) -> None:
     """Translate each TEXT, or each line of standard input, in order."""
-    for path in (csv, html):
+    for path in (csv, html, pptx):
         if path:
             check_writable(path)
     texts = text or input_lines()
     from seq2seq.explain import what_if
     from seq2seq.report import to_csv, to_html, to_json_line
+    from seq2seq.slides import to_pptx
     from seq2seq.translator import Translator, check_search
 
     check_texts(texts, "text" if text else "line")
@@ -147,8 +153,8 @@ def translate(
             else:
                 print(translation.translation)
         sys.stdout.flush()
-        kept += made if csv or html else ()
-    write_files({csv: to_csv, html: to_html}, kept)
+        kept += made if csv or html or pptx else ()
+    write_files({csv: to_csv, html: to_html, pptx: to_pptx}, kept)
 
 
 def parse_point(text: str) -> tuple[int, int]:
@@ -157,6 +163,43 @@ def parse_point(text: str) -> tuple[int, int]:
     if not found:
         raise CallError(f"--point is {text!r}; give two numbers from 1 such as 4=5: French word, English word")
     return int(found[1]) - 1, int(found[2]) - 1
+
+
+@app.command()
+def batch(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="One sentence a line (.txt), or in the first column (.tsv, .csv).")
+    ],
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
+    beam: Beam = 1,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the table goes; without --csv and --jsonl it is printed.")
+    ] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the objects of `translate --json` go, one a line.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Translate a file of up to 5,000 lines, in order. A line that cannot be translated says why in the column `error` and does
+    not stop the others."""
+    if csv and jsonl and csv.resolve() == jsonl.resolve():
+        raise CallError("--csv and --jsonl are the same file; give two names")
+    for path in filter(None, (csv, jsonl)):
+        check_writable(path)
+        if path.resolve() == file.resolve():
+            raise CallError(f"{path} would replace what is to be translated; give another name")
+    from seq2seq.batch import how_far, read_file, run_batch, save
+    from seq2seq.translator import Translator, check_search
+
+    with bad_input():
+        check_search(beam)
+        lines = read_file(file)
+        translator = Translator.from_checkpoint(project_path(checkpoint), device)
+    with whole_files(csv, jsonl) as (table, objects):
+        out = None if csv or jsonl else sys.stdout
+        progress_notes(map(how_far, save(run_batch(translator, lines, beam), table or out, objects)))
+    if refused := sum(1 for line in lines if line.error):
+        note(f"warning: {refused} of {len(lines)} lines could not be translated; the results say why")
 
 
 @app.command()
@@ -223,9 +266,18 @@ def compare(
     beam: Beam = 1,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, both translations in it.")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write one offline page with both.")] = None,
+    pptx: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write PowerPoint slides with both.")] = None,
 ) -> None:
     """Translate TEXT with two checkpoints under the same settings, and say where they part."""
+    for path in (html, pptx):
+        if path:
+            check_writable(path)
     from seq2seq import comparison
+    from seq2seq.explain import evidence
+    from seq2seq.report import to_html
+    from seq2seq.sheet import comparison_sheet
+    from seq2seq.slides import to_pptx
     from seq2seq.translator import Translator, check_search
 
     check_texts([text], "text")
@@ -238,6 +290,10 @@ def compare(
         for warning in warnings:
             note(f"warning: {name}: {warning}")
     print(json.dumps(made.to_dict(), ensure_ascii=False) if as_json else comparison.summary_lines(made))
+    if html or pptx:
+        translations = {"left": made.left, "right": made.right}
+        seen = {name: evidence(side, translations[name]) for side, name in zip(sides, translations)}
+        write_files({html: to_html, pptx: to_pptx}, [comparison_sheet(made, evidence=seen)])
 
 
 @app.command()
@@ -248,6 +304,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where the run in --out stopped.")] = False,
     tokenizer: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Use this tokenizer.json instead of learning one.")
+    ] = None,
+    start_from: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Begin with the weights and tokenizer of this checkpoint.")
     ] = None,
     test: Annotated[
         list[str] | None,
@@ -286,7 +345,8 @@ def train(
             )
 
     try:
-        run = run_training(model_config, config, out, resume=resume, tokenizer=tokenizer, on_start=on_start)
+        options = {"tokenizer": tokenizer, "start_from": start_from and Path(project_path(start_from))}
+        run = run_training(model_config, config, out, resume=resume, on_start=on_start, **options)
         if run.accelerator.is_main_process:
             after_training(run, tests, ctx.obj)
     except KeyboardInterrupt:
@@ -296,6 +356,49 @@ def train(
     except (ValueError, OSError, TrainingError) as error:
         # Before the first step it was the call; later it is the work that failed.
         raise (typer.TyperException if started else CallError)(plain(error)) from error
+
+
+@app.command()
+def align(
+    data: Annotated[
+        list[Path],
+        typer.Option(metavar="FILE", help="Pairs to align (.tsv, .csv, also .gz). Several together align better."),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the links, FILE's NAME.links.gz.")],
+    tokenizer: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Whose words are linked, if not the default checkpoint's.")
+    ] = None,
+    gold: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A file for `evaluate --alignment` to align along; prints how well, as JSON."
+        ),
+    ] = None,
+) -> None:
+    """Link the words of training pairs that mean the same, for `train --links`. Needs eflomal: pip install eflomal."""
+    from seq2seq import aligner
+    from seq2seq.evaluation import alignment_scores, read_alignments
+    from seq2seq.tokenizer import Tokenizer
+
+    with bad_input():
+        aligner.load_eflomal()
+        paths = aligner.link_paths(data, out)
+        examples = read_alignments(gold) if gold else []
+        pieces = Tokenizer.load(tokenizer or Path(project_path(DEFAULT_CHECKPOINT), "tokenizer.json"))
+        corpora = [aligner.read_words(path, pieces) for path in data]
+        out.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        check_writable(path)
+    # People aligned their own tokens, so these are what is scored.
+    lowered = [tuple([t.lower() for t in side] for side in (e.source_tokens, e.target_tokens)) for e in examples]
+    *links, found = aligner.align_together([*corpora, lowered])
+    with bad_input():
+        aligner.write_links(dict(zip(paths, links)))
+    for path, made in zip(paths, links):
+        note(f"wrote {path}: {len(made):,} pairs")
+    if gold:
+        scores = alignment_scores(found, [e.sure for e in examples], [e.possible for e in examples])
+        print(json.dumps({name: round(value, 4) for name, value in scores.items()} | {"sentences": len(examples)}))
 
 
 @app.command()
@@ -342,14 +445,35 @@ def import_tutorial(
 
 @app.command()
 def bench(
+    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     device: Device = "auto",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PART", help="One or several of floors, latency, throughput, growth, training and app."),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="About a minute: fewer points, fewer runs.")] = False,
+    plots: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also write charts: HTML, and PNG where a browser is found.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Measure this machine: matrix products, memory, training and decoding, side by side. Takes under a minute."""
+    """Measure this machine: its floors, decoding and training beside the PyTorch tutorial's way, growth, the app.
+    Takes minutes. --device auto measures the CPU, and a CUDA device too if there is one."""
     from seq2seq import bench as measured
-    from seq2seq.translator import choose_device
+    from seq2seq.translator import Translator, choose_device
 
     with bad_input():
-        where = choose_device(device)
-    result = measured.bench(where)
+        parts = measured.check_parts(only or ())
+        where = choose_device(device).type
+        devices = dict.fromkeys(("cpu", where) if device == "auto" and where == "cuda" else (where,))
+        translators = [Translator.from_checkpoint(project_path(checkpoint), device) for device in devices]
+        if plots:
+            plots.mkdir(parents=True, exist_ok=True)
+    effort = measured.QUICK if quick else measured.FULL
+    result = measured.bench(translators, effort, parts, say=lambda part: note(f"measuring {part}"))
     print(json.dumps(result) if as_json else measured.table(result))
+    if plots:
+        from seq2seq.bench.plots import write_plots
+
+        for line in write_plots(result, plots):
+            note(line)

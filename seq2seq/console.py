@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import typer
 
@@ -96,7 +98,7 @@ def check_texts(texts: Sequence[str], name: str) -> None:
             raise CallError(f"{name} {number}: {error}") from None
 
 
-def write_files(writers: dict[Path | None, Callable[[list], str]], results: list) -> None:
+def write_files(writers: dict[Path | None, Callable[[list], str | bytes]], results: list) -> None:
     """Writes what each function makes of the results to its file, if one was asked for."""
     from seq2seq.model import write_beside
 
@@ -105,3 +107,34 @@ def write_files(writers: dict[Path | None, Callable[[list], str]], results: list
             with bad_input():
                 write_beside(path, write(results))
             note(f"wrote {path}")
+
+
+@contextlib.contextmanager
+def whole_files(*paths: Path | None) -> Iterator[list[TextIO | None]]:
+    """Files to write to, None where none was asked for. They take their names when the block ends; if it is left by an error
+    or a Ctrl-C, none of them is there, and what stood there before still does."""
+    beside = [path and path.with_name(f"{path.name}.{os.getpid()}.tmp") for path in paths]
+    try:
+        with contextlib.ExitStack() as stack:
+            yield [path and stack.enter_context(path.open("w", encoding="utf-8", newline="")) for path in beside]
+        for made, path in zip(beside, paths):
+            if made and path:
+                os.replace(made, path)
+                note(f"wrote {path}")
+    finally:
+        for made in filter(None, beside):
+            made.unlink(missing_ok=True)
+
+
+def progress_notes(messages: Iterable[str], every: float = 10.0) -> None:
+    """Goes through the messages of long work: on a terminal each in place of the one before, else one now and then."""
+    terminal, last, shown = sys.stderr.isatty(), time.monotonic(), 0
+    for message in messages:
+        if terminal:
+            print("\r" + message.ljust(shown), end="", file=sys.stderr, flush=True)
+            shown = len(message)
+        elif time.monotonic() - last >= every:
+            note(message)
+            last = time.monotonic()
+    if shown:
+        note("")

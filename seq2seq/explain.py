@@ -94,6 +94,17 @@ def summary(translator: Translator, text: str) -> np.ndarray:
     return translator.model.encoder(src.to(translator.device), lengths).summary[0].cpu().numpy()
 
 
+def evidence(translator: Translator, translation: Translation) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """What a finished translation can be shown with: for a model without attention the `summary` (H,) that it was given, and
+    for any its `occlusion`. None for what it does not have, or what would take too long."""
+    vector = summary(translator, translation.text) if translation.attention is None else None
+    try:
+        check_occlusion(translation)
+    except TextError:
+        return vector, None
+    return vector, occlusion(translator, translation)
+
+
 def word_probabilities(translation: Translation) -> list[float]:
     """The probability of each target word, given those before it: the product over its pieces."""
     return np.exp(per_word(np.array(translation.token_log_probs), translation)).tolist()

@@ -150,8 +150,8 @@ def checkpoint_file(checkpoint: str | Path, name: str, **options) -> Path:
         raise CheckpointError(f"no folder {checkpoint}, and it could not be fetched from the hub: {reason}") from error
 
 
-def write_beside(path: Path, text: str) -> None:
-    """Writes a text file so that `path` always holds either the old text or the new one, whole."""
+def write_beside(path: Path, content: str | bytes) -> None:
+    """Writes a file, text as UTF-8, so that `path` always holds either the old content or the new one, whole."""
     beside = path.with_name(path.name + ".tmp")
-    beside.write_text(text, encoding="utf-8")
+    beside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     os.replace(beside, path)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
+from typing import Any
 
+from seq2seq.sheet import Sheet, Side, sheet
 from seq2seq.translation import DIGITS, PADDING, Translation
 
 CSV_COLUMNS = (
@@ -19,20 +21,63 @@ CSV_COLUMNS = (
     "source_position",
     "source_word",
     "weight",
+    "checkpoint",
 )
+TEXT_COLUMNS = ("text", "translation")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet computes what begins so; an apostrophe before it makes it text."""
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1f2933; background: #fff }
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-article { border-top: 1px solid #d5dce4; margin-top: 2rem; padding-top: 1rem }
-h2 { font-size: 1.1rem; margin: 0 }
+:root { color-scheme: light dark; --text: #1f2933; --page: #fff; --line: #d5dce4; --pale: #52606d; --note: #8a4b00;
+  --mark: #fde9c8 }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --text: #e6edf3; --page: #0f141a; --line: #3a4450; --pale: #9fb0c0; --note: #ffb454; --mark: #57390e }
+}
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page) }
+body { max-width: 75rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }
+article { border-top: 1px solid var(--line); margin-top: 2rem; padding-top: 1rem }
+h2 { font-size: 1.2rem; margin: 0 }
+h3 { font-size: 1rem; margin: 1.5rem 0 0 }
 .translation { font-size: 1.1rem; margin: .2rem 0 1rem }
-.note { color: #8a4b00 }
+.note { color: var(--note) }
+small, figcaption, dl { color: var(--pale) }
+mark { background: var(--mark); color: inherit; border-bottom: 2px solid #c2410c }
+dl { font-size: .9rem; display: flex; flex-wrap: wrap; gap: 0 1.5rem; margin: .5rem 0 }
+dd { display: inline; margin: 0 0 0 .4rem } dt { display: inline }
+figure { margin: 1rem 0 }
 .scroll { overflow-x: auto }
-table { border-collapse: collapse; font-size: .85rem }
-th, td { border: 1px solid #d5dce4; padding: .2rem .5rem; text-align: right }
+table { border-collapse: collapse; font-size: .85rem; overflow-wrap: normal }
+th, td { border: 1px solid var(--line); padding: .2rem .5rem; text-align: right }
 th { text-align: left; font-weight: 600 }
+"""
+SCRIPT = """
+const config = { displaylogo: false, showSendToCloud: false, plotlyServerURL: "", responsive: false };
+const dark = matchMedia("(prefers-color-scheme: dark)");
+function draw(printing) {
+  const theme = THEMES[dark.matches && printing !== true ? "dark" : "light"];
+  const named = (_, part) => (typeof part === "string" && part.startsWith("theme:") && theme[part.slice(6)]) || part;
+  for (const plot of document.querySelectorAll(".plot")) {
+    const { data, layout, cells, overhang } = JSON.parse(plot.nextElementSibling.textContent, named);
+    const width = plot.parentElement.clientWidth;
+    layout.width = width;
+    if (cells) {
+      // Cells shrink to fit, but never below what slanted labels need; then the picture scrolls.
+      const narrow = width < 560;
+      data[0].showscale = !narrow;
+      layout.margin.r = Math.max(narrow ? 12 : 84, overhang);
+      const least = narrow ? 20 : 26;
+      const cell = Math.max(least, Math.min(44, (width - layout.margin.l - layout.margin.r) / cells));
+      if (cell < 24) data[0].texttemplate = "";
+      layout.width = layout.margin.l + cell * cells + layout.margin.r;
+    }
+    Plotly.react(plot, data, layout, config);
+  }
+}
+draw();
+let width = innerWidth;
+addEventListener("resize", () => innerWidth !== width && ((width = innerWidth), draw()));
+dark.addEventListener("change", draw);
+addEventListener("beforeprint", () => draw(true));
+addEventListener("afterprint", draw);
 """
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 """The page may run what stands in it, and may load nothing from anywhere."""
@@ -43,28 +88,31 @@ def to_json_line(translation: Translation) -> str:
     return json.dumps(translation.to_dict(), ensure_ascii=False)
 
 
-def to_csv(translations: Iterable[Translation]) -> str:
+def to_csv(translations: Iterable[Translation], *, texts: bool = True) -> str:
     """A row for each target word and each source word it could be read from, with the weight.
 
     A translation without attention has one row a target word, with no source word and no weight. Positions and
     sentences count from 1. Text cells that a spreadsheet would take for a formula begin with an apostrophe.
+    texts: with both whole texts in each row, which for the longest sentences makes hundreds of megabytes.
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    writer.writerow(CSV_COLUMNS if texts else (column for column in CSV_COLUMNS if column not in TEXT_COLUMNS))
     for number, translation in enumerate(translations, 1):
-        head = (number, safe_cell(translation.text), safe_cell(translation.translation))
+        both = (safe_cell(translation.text), safe_cell(translation.translation)) if texts else ()
+        checkpoint = safe_cell(translation.checkpoint)
         for t, target in enumerate(translation.target_words):
+            head = (number, *both, t + 1, safe_cell(target))
             if translation.attention is None:
-                writer.writerow((*head, t + 1, safe_cell(target), "", "", ""))
+                writer.writerow((*head, "", "", "", checkpoint))
                 continue
             for s, source in enumerate(translation.source_words):
                 weight = round(float(translation.attention[t, s]), DIGITS)
-                writer.writerow((*head, t + 1, safe_cell(target), s + 1, safe_cell(source), weight))
+                writer.writerow((*head, s + 1, safe_cell(source), weight, checkpoint))
             if translation.padding_weight is not None:
                 # No position: it stands behind the sentence, so that no word of it is meant.
                 weight = round(float(translation.padding_weight[t]), DIGITS)
-                writer.writerow((*head, t + 1, safe_cell(target), "", PADDING, weight))
+                writer.writerow((*head, "", PADDING, weight, checkpoint))
     return out.getvalue()
 
 
@@ -73,45 +121,126 @@ def safe_cell(text: str) -> str:
     return "'" + text if text.startswith(FORMULA_STARTS) else text
 
 
-def to_html(translations: Sequence[Translation], title: str = "Attention Lens") -> str:
-    """One page that needs nothing else: pictures with Plotly inside, captions, and the tables behind the pictures."""
-    from plotly.offline import get_plotlyjs
+PLOTLY_HERE = "<!-- plotly.js -->"
+"""Where a page without the library wants it. No text can say this: its "<" would be escaped."""
 
-    script = f"<script>{get_plotlyjs()}</script>" if any(t.attention is not None for t in translations) else ""
-    articles = "\n".join(_article(number, translation) for number, translation in enumerate(translations, 1))
+
+def to_html(made: Sequence[Translation | Sheet], title: str = "Attention Lens", *, plotly: bool = True) -> str:
+    """One page that needs nothing else: pictures with Plotly inside, captions, and the tables behind the pictures.
+
+    plotly: False leaves the library out, nearly all of the page's bytes; the caller puts it where PLOTLY_HERE stands.
+    """
+    from seq2seq.figures import THEMES
+
+    sheets = [each if isinstance(each, Sheet) else sheet(each) for each in made]
+    articles = "\n".join(map(_article, sheets))
+    library = script = ""
+    if 'class="plot"' in articles:
+        library = f"<script>{_plotly()}</script>" if plotly else PLOTLY_HERE
+        script = f"<script>\nconst THEMES = {_json(THEMES)};{SCRIPT}</script>\n"
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n'
-        f"{script}\n</head>\n<body>\n<h1>{escape(title)}</h1>\n{articles}\n</body>\n</html>\n"
+        f"{library}\n</head>\n<body>\n<h1>{escape(title)}</h1>\n{articles}\n{script}</body>\n</html>\n"
     )
 
 
-def _article(number: int, translation: Translation) -> str:
-    """One translation: sentences, picture, caption, table."""
-    from seq2seq.figures import caption
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
 
-    notes = "".join(f'<p class="note">{escape(warning)}</p>\n' for warning in translation.warnings)
-    made_by = f"{translation.checkpoint}, beam {translation.beam_size}, log-probability {translation.log_prob:.2f}"
+    return get_plotlyjs()
+
+
+def _json(value: Any) -> str:
+    """JSON that may stand in a script: no text in it can end the script or begin a comment."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _article(each: Sheet) -> str:
+    """A sentence and its translations."""
+    notes = "".join(f"<p>{escape(note)}</p>\n" for note in each.notes)
+    sides = "\n".join(_side(side, each) for side in each.sides)
+    return f'<article>\n<h2 lang="en">{escape(each.text)}</h2>\n{notes}{sides}\n</article>'
+
+
+def _side(side: Side, each: Sheet) -> str:
+    """One translation: its text, what is known of it, pictures, table."""
+    from seq2seq.figures import caption, grid
+
+    made = side.translation
+    warnings = "".join(f'<p class="note">{escape(warning)}</p>\n' for warning in made.warnings)
+    facts = "".join(f"<div><dt>{escape(name)}:</dt><dd>{escape(value)}</dd></div>" for name, value in side.facts)
+    said = caption(made, show_eos=each.show_eos)
+    figures = _figures(side, each, said) if grid(made, show_eos=each.show_eos).rows else ()
+    pictures = "".join(_figure(*figure) for figure in figures)
+    if made.attention is None or not pictures:
+        pictures = f"<p>{escape(said)}</p>\n{pictures}"
     return (
-        f'<article>\n<h2 lang="en">{escape(translation.text)}</h2>\n'
-        f'<p class="translation" lang="fr">{escape(translation.translation)}</p>\n{notes}'
-        f"{_picture(number, translation)}<p>{escape(caption(translation, show_eos=True))}</p>\n{_table(translation)}"
-        f"<p><small>{escape(made_by)}</small></p>\n</article>"
+        f'<section>\n<h3>{escape(side.title)}</h3>\n<p class="translation" lang="fr">{_marked(side)}</p>\n{warnings}'
+        f"<dl>{facts}</dl>\n{pictures}{_table(made)}</section>"
     )
 
 
-def _picture(number: int, translation: Translation) -> str:
-    """The heatmap; nothing for a model without attention, about which the caption says all there is."""
-    from seq2seq.figures import heatmap
+def _marked(side: Side) -> str:
+    """The translation; beside another one, with the words marked that the other does not have."""
+    made = side.translation
+    if not any(side.differs):
+        return escape(made.translation)
+    parts, at = [], 0
+    for word, differs in zip(made.target_words, side.differs):
+        found = made.translation.find(word, at)
+        if found < 0:
+            continue  # `<eos>`, which is not written out
+        shown = f"<mark>{escape(word)}</mark>" if differs else escape(word)
+        parts.append(escape(made.translation[at:found]) + shown)
+        at = found + len(word)
+    return "".join(parts) + escape(made.translation[at:])
 
-    if translation.attention is None:
-        return ""
-    config = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": "", "responsive": False}
-    picture = heatmap(translation).to_html(
-        config=config, include_plotlyjs=False, full_html=False, div_id=f"attention-{number}"
+
+def _figures(side: Side, each: Sheet, said: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """What can be drawn of a translation, each with its caption."""
+    from seq2seq.charts import NEED_TOP, occlusion_map, strip
+    from seq2seq.figures import Grid, grid, heatmap_spec
+
+    made = side.translation
+    if made.attention is not None:
+        shown = grid(made, pieces=each.pieces, show_eos=each.show_eos)
+        yield _fitted(heatmap_spec(made, pieces=each.pieces, show_eos=each.show_eos), shown), said
+    elif side.vector is not None:
+        text = f"All it was given of the sentence: {len(side.vector)} numbers, each between −1 and 1."
+        yield strip(side.vector), text
+    if side.lost is not None:
+        rows = grid(made, show_eos=False).rows
+        shown = Grid(rows, made.source_words, side.lost[: len(rows)])
+        text = (
+            "What it needed: each English word was hidden in turn; the stronger the cell, the less likely the French word "
+            f"became (full strength: {NEED_TOP:g} of its log-probability lost, or more)."
+        )
+        yield _fitted(occlusion_map(shown), shown), text
+
+
+def _fitted(spec: dict[str, Any], shown: Any) -> dict[str, Any]:
+    """The figure with room for its own words; how wide it is, the page decides."""
+    from seq2seq.figures import LABEL_LENGTH
+    from seq2seq.picture import SLANT, text_width
+
+    rows, columns = ([text_width(word[:LABEL_LENGTH], 13) for word in words] for words in (shown.rows, shown.columns))
+    T, S = len(rows), len(columns)
+    top = 24 + SLANT * max(columns)
+    # How far the slanted labels of the last columns lean over the edge, with columns of the least width.
+    overhang = max(SLANT * (width + 13) - 20 * (S - s - 0.5) for s, width in enumerate(columns))
+    margin = {"l": 16 + max(rows), "t": top, "b": 12, "r": 84}
+    layout = spec["layout"] | {"margin": margin, "height": top + 12 + (32 if T <= 12 else 26) * T}
+    return {"data": spec["data"], "layout": layout, "cells": S, "overhang": round(overhang, 1)}
+
+
+def _figure(spec: dict[str, Any], said: str) -> str:
+    return (
+        f'<figure><div class="scroll" tabindex="0" role="region" aria-label="Picture; scrolls if it is wide">'
+        f'<div class="plot" role="img" aria-label="Heatmap; its caption follows"></div>'
+        f'<script type="application/json">{_json(spec)}</script></div>\n<figcaption>{escape(said)}</figcaption></figure>\n'
     )
-    return f'<div class="scroll">{picture}</div>\n'
 
 
 def _table(translation: Translation) -> str:

@@ -270,7 +270,8 @@ class Beams:
             named = layer.candidate_ids[n, place].tolist(), layer.candidate_log_probs[n, place].tolist()
             made.candidates.append(list(zip(*named))[: self.top_k])
             if layer.weights is not None:
-                made.rows.append(layer.weights[n, place, : self.src_lengths[sentence]])
+                # A copy, so that one row does not keep those of the whole batch.
+                made.rows.append(layer.weights[n, place, : self.src_lengths[sentence]].copy())
         for part in (made.ids, made.log_probs, made.candidates, made.rows):
             part.reverse()
         return made

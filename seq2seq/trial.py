@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,35 +14,18 @@ from seq2seq.data import DataError, Pair, numbered_pairs
 from seq2seq.evaluation import METRICS, corpus_score, paired_difference, sentence_statistics
 from seq2seq.report import safe_cell
 from seq2seq.translator import MAX_CHARACTERS, TextError, Translator, check_search, clean
+from seq2seq.upload import next_batch, read_upload
 
-MAX_BYTES, MAX_ROWS, MAX_REFERENCES, MAX_SOURCE = 5_000_000, 2000, 20, 200_000
-BATCH_CHARACTERS = 3000
-ENDINGS = (".tsv", ".csv", ".txt")
-"""Packed files are not among them: 5 MB of gzip may unpack to gigabytes."""
+MAX_ROWS, MAX_REFERENCES, MAX_SOURCE = 2000, 20, 200_000
 
 
-def read_upload(path: str | Path) -> list[Pair]:
+def read_test(path: str | Path) -> list[Pair]:
     """The pairs of a small UTF-8 file: source, reference, further references; `.csv`, or tab separated.
 
-    Raises DataError, with a message that names the file (not the folder it lies in), the line, and what to do. The size
-    is looked at before a byte is read.
+    Raises DataError, with a message that names the file, the line, and what to do.
     """
-    path = Path(path)
-    name = path.name
-    if path.suffix.lower() not in ENDINGS:
-        raise DataError(f"{name}: unknown kind of file; save the table as UTF-8 text in a .tsv or .csv file")
-    if not path.is_file():
-        raise DataError(f"{name}: no such file; choose it again")
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise DataError(f"{name} has {size / 1e6:,.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB. Send a part of it.")
-    try:
-        numbered = numbered_pairs(path)
-    except DataError as error:
-        # Where a server keeps uploads is nobody's business.
-        raise DataError(str(error).replace(str(path), name)) from None
-    if len(numbered) > MAX_ROWS:
-        raise DataError(f"{name} has {len(numbered):,} rows; the limit is {MAX_ROWS:,}. Send the first {MAX_ROWS:,}.")
+    name = Path(path).name
+    numbered = read_upload(path, numbered_pairs, MAX_ROWS)
     characters = 0
     for number, pair in numbered:
         if len(pair.references) > MAX_REFERENCES:
@@ -115,18 +97,12 @@ def _run(
 ) -> Iterator[Trial | Progress]:
     outputs: tuple[list[str], list[str]] = ([], [])
     while len(outputs[0]) < len(pairs):
-        sources = _next_sources(pairs[len(outputs[0]) :], batch)
+        sources = [pair.source for pair in pairs[len(outputs[0]) :][:batch]]
+        sources = sources[: next_batch(sources, batch)]
         for translator, made in zip((left, right), outputs):
             made += translator.texts(sources, **settings)
         yield Progress(len(outputs[0]), len(pairs))
     yield Trial(_table(*outputs, pairs), _scores(*outputs, pairs))
-
-
-def _next_sources(pairs: Sequence[Pair], batch: int) -> list[str]:
-    """The sources of the next batch: fewer if they are long, so that a cancel never has to wait for long."""
-    sources = [pair.source for pair in pairs[:batch]]
-    lengths = list(accumulate(map(len, sources)))
-    return sources[: max(1, sum(length <= BATCH_CHARACTERS for length in lengths))]
 
 
 def _table(left: Sequence[str], right: Sequence[str], pairs: Sequence[Pair]) -> pd.DataFrame:

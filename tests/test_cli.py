@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
 import io
 import json
@@ -16,11 +17,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pptx import Presentation
 
 from seq2seq import cli, comparison
 from seq2seq.classic import CLASSIC, CLASSIC_SIZES
 from seq2seq.config import ModelConfig, TrainConfig
-from seq2seq.console import project_path
+from seq2seq.console import progress_notes, project_path
+from seq2seq.data import read_links
 from seq2seq.model import decoder_class, kinds
 from seq2seq.options import HELP, expand_lists
 from seq2seq.translation import OWN_FIELDS
@@ -122,6 +125,8 @@ def test_help_does_not_wait_for_torch():
         (["train", "--data", "a", "--valid", "b", "--out", "c", "--kind", "transformer"], "additive"),
         (["train", "--data", "a", "--valid", "b", "--out", "c", "--dropout", "2"], "dropout"),
         (["train", "--data", "a", "--valid", "b", "--out", "c", "--max-steps", "0"], "max_steps"),
+        (["train", "--data", "a", "--valid", "b", "--out", "c", "--schedule", "linear"], "schedule"),
+        (["train", "--data", "a", "--valid", "b", "--out", "c", "--join", "1"], "join"),
         (["bench", "--device", "abacus"], "abacus"),
     ],
 )
@@ -241,19 +246,122 @@ def test_target_is_scored_and_aligned(call, checkpoints):
 
 @pytest.mark.parametrize("kind", ["additive", "classic-attention"])
 def test_files_are_written_whole(call, checkpoints, tmp_path, kind):
-    table, page = tmp_path / "a.csv", tmp_path / "a.html"
-    code, out, _ = call("translate", "--checkpoint", checkpoints / kind, "--csv", table, "--html", page, *ENGLISH[:2])
+    table, page, slides = tmp_path / "a.csv", tmp_path / "a.html", tmp_path / "a.pptx"
+    files = ("--csv", table, "--html", page, "--pptx", slides)
+    code, out, _ = call("translate", "--checkpoint", checkpoints / kind, *files, *ENGLISH[:2])
     assert code == 0 and len(out.splitlines()) == 2
     assert table.read_text(encoding="utf-8").startswith("sentence,")
     assert (",padding," in table.read_text(encoding="utf-8")) == (kind == "classic-attention")
     assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.html"]
+    assert len(Presentation(str(slides)).slides) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.html", "a.pptx"]
+
+
+def test_a_comparison_is_written_too(call, checkpoints, tmp_path):
+    page, slides = tmp_path / "a.html", tmp_path / "a.pptx"
+    sides = ("--left", checkpoints / "plain", "--right", checkpoints / "additive")
+    code, out, err = call("compare", ENGLISH[0], *sides, "--html", page, "--pptx", slides)
+    assert code == 0 and out and f"wrote {page}" in err and f"wrote {slides}" in err
+    assert page.read_text(encoding="utf-8").count('class="plot"') == 4, "the vector, the map, and twice what was needed"
+    assert len(Presentation(str(slides)).slides) == 2
+    assert_refused(call("compare", ENGLISH[0], *sides, "--pptx", tmp_path / "no" / "a.pptx"), "there is no folder")
 
 
 def test_a_missing_target_folder_is_reported_before_the_work(call, tmp_path):
     refused = call("translate", "--csv", tmp_path / "no" / "a.csv", "--checkpoint", "nowhere/at/all", "A dog.")
     assert_refused(refused, "there is no folder")
     assert_refused(call("translate", "--html", tmp_path, "--checkpoint", "nowhere/at/all", "A dog."), "it is a folder")
+
+
+# -- batch ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sentences(tmp_path) -> Path:
+    """A file with a blank line and a line that is too long."""
+    path = tmp_path / "in" / "sentences.txt"
+    path.parent.mkdir()
+    path.write_text("\n".join([ENGLISH[0], "", "x" * 1001, ENGLISH[1]]), encoding="utf-8")
+    return path
+
+
+def test_batch_prints_a_table_and_goes_on_after_a_bad_line(call, checkpoints, sentences):
+    code, out, err = call("batch", sentences, "--checkpoint", checkpoints / "additive", "--beam", 2)
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out, newline="")))
+    assert [row["line"] for row in rows] == ["1", "2", "3", "4"]
+    assert [bool(row["error"]) for row in rows] == [False, True, True, False]
+    alone = call("translate", "--checkpoint", checkpoints / "additive", "--beam", 2, ENGLISH[0], ENGLISH[1])[1]
+    assert [rows[0]["translation"], rows[3]["translation"]] == alone.splitlines()
+    assert "2 of 4 lines could not be translated" in err
+
+
+def test_batch_writes_both_files_whole(call, checkpoints, sentences, tmp_path):
+    table, objects = tmp_path / "a.csv", tmp_path / "a.jsonl"
+    table.write_text("old", encoding="utf-8")
+    code, out, err = call(
+        "batch", sentences, "--checkpoint", checkpoints / "additive", "--csv", table, "--jsonl", objects
+    )
+    assert (code, out) == (0, "") and f"wrote {table}" in err and f"wrote {objects}" in err
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 5
+    made = [json.loads(line) for line in objects.read_text(encoding="utf-8").splitlines()]
+    assert [one["line"] for one in made] == [1, 2, 3, 4] and set(KEYS) <= made[0].keys()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.jsonl", "in"]
+
+
+def test_batch_that_fails_half_way_leaves_nothing(call, checkpoints, sentences, tmp_path, monkeypatch):
+    table, objects = tmp_path / "a.csv", tmp_path / "a.jsonl"
+    table.write_text("old", encoding="utf-8")
+    translate = Translator.translate
+
+    def once(self, texts, **settings):
+        monkeypatch.setattr(Translator, "translate", lambda *_, **__: 1 / 0)
+        return translate(self, texts, **settings)
+
+    monkeypatch.setattr(Translator, "translate", once)
+    monkeypatch.setattr("seq2seq.batch.BATCH_LINES", 1)
+    code, out, err = call(
+        "batch", sentences, "--checkpoint", checkpoints / "additive", "--csv", table, "--jsonl", objects
+    )
+    assert (code, out) == (1, "") and len(err.splitlines()) == 1
+    assert table.read_text(encoding="utf-8") == "old", "what stood there before still does"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "in"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "parts"),
+    [
+        ("a.txt", None, ["a.txt", "no such file"]),
+        ("a.pdf", b"A dog.", ["a.pdf", ".txt"]),
+        ("a.txt", b"", ["no lines"]),
+        ("a.txt", b"caf\xe9", ["line 1", "UTF-8"]),
+        ("a.txt", b"a\n" * 5001, ["5,001", "5,000"]),
+    ],
+)
+def test_batch_refuses_a_bad_file_before_the_work(call, tmp_path, name, content, parts):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert_refused(call("batch", tmp_path / name, "--checkpoint", "nowhere/at/all"), *parts)
+
+
+def test_batch_refuses_bad_calls(call, checkpoints, sentences, tmp_path):
+    model = ("--checkpoint", checkpoints / "additive")
+    assert_refused(call("batch", sentences, *model, "--beam", 0), "beam_size")
+    assert_refused(call("batch", sentences, "--checkpoint", tmp_path / "none"), "none")
+    assert_refused(call("batch", sentences, "--csv", tmp_path / "no" / "a.csv"), "there is no folder")
+    assert_refused(call("batch", sentences, "--csv", sentences), "another name")
+    assert_refused(call("batch", sentences, "--csv", tmp_path / "a", "--jsonl", tmp_path / "a"), "two names")
+    assert call("batch")[0] == 2
+
+
+def test_progress_is_one_line_on_a_terminal_and_rare_elsewhere(capsys, monkeypatch):
+    progress_notes(["1 of 2", "2 of 2"])
+    assert capsys.readouterr().err == ""
+    progress_notes(["1 of 2", "2 of 2"], every=0)
+    assert capsys.readouterr().err == "1 of 2\n2 of 2\n"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    progress_notes(["1 of 22", "2 of 2"])
+    assert capsys.readouterr().err == "\r1 of 22\r2 of 2 \n"
 
 
 def test_checkpoints_are_found_from_any_folder(tmp_path, monkeypatch):
@@ -491,6 +599,17 @@ def test_train_leaves_a_checkpoint_with_its_metrics(call, pairs, tmp_path, monke
     assert json.loads(out)["training"]["steps"] == 6
 
 
+def test_a_training_begins_with_another(call, checkpoints, pairs, tmp_path):
+    arguments = ("train", "--data", pairs, "--valid", pairs, *TINY, "--embedding-size", "6", "--attention-size", "5")
+    code, _, err = call(*arguments, "--out", tmp_path / "made", "--start-from", checkpoints / "additive")
+    assert code == 0, err
+    given, made = (folder / "tokenizer.json" for folder in (checkpoints / "additive", tmp_path / "made"))
+    assert made.read_bytes() == given.read_bytes()
+    for start, said in ((checkpoints / "plain", "other sizes"), (tmp_path / "none", "no checkpoint at")):
+        assert_refused(call(*arguments, "--out", tmp_path / "other", "--start-from", start), str(start), said)
+    assert not (tmp_path / "other").exists()
+
+
 def test_an_interrupted_training_says_how_to_go_on(pairs, tmp_path):
     out = tmp_path / "made"
     tiny = [*TINY[:-1], "100000"]
@@ -506,3 +625,92 @@ def test_an_interrupted_training_says_how_to_go_on(pairs, tmp_path):
     assert running.returncode == 130 and output == b""
     assert "--resume goes on from step" in errors.decode().splitlines()[-1]
     assert b"Traceback" not in errors
+
+
+# -- align ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def aligning(checkpoints, pairs, tmp_path, diagonal) -> tuple:
+    """A call that aligns two files, by an aligner that is quick and simple."""
+    other = tmp_path / "other.csv"
+    other.write_text("The dog,Le chien dort\nA bike,Un vélo\n", encoding="utf-8")
+    tokenizer = checkpoints / "plain" / "tokenizer.json"
+    return "align", "--data", pairs, other, "--tokenizer", tokenizer, "--out", tmp_path / "made" / "links"
+
+
+def test_align_writes_a_file_of_links_for_each_file_of_data(call, aligning, diagonal, tmp_path):
+    folder = tmp_path / "made" / "links"
+    code, out, err = call(*aligning)
+    assert (code, out) == (0, "") and err.count("wrote ") == 2 and len(diagonal) == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["other.links.gz", "pairs.links.gz"]
+    assert read_links(folder / "other.links.gz") == [{(0, 0), (1, 1)}] * 2
+    assert len(read_links(folder / "pairs.links.gz")) == len(ENGLISH)
+    assert diagonal[0][0].splitlines()[:1] == ["a man rides a red bike ."]
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert call(*aligning)[0] == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_train_takes_what_align_made(call, aligning, pairs, tmp_path):
+    assert call(*aligning)[0] == 0
+    files = [tmp_path / "made" / "links" / f"{name}.links.gz" for name in ("pairs", "other")]
+    data = ("--data", pairs, tmp_path / "other.csv", "--valid", pairs)
+    flags = ("--links", *files, "--join", "0.5", "--schedule", "cosine", "--guide-weight", "0.2")
+    tokenizer = aligning[aligning.index("--tokenizer") + 1]
+    code, out, err = call("train", *data, *TINY, *flags, "--tokenizer", tokenizer, "--out", tmp_path / "model")
+    assert code == 0, err
+    assert_refused(call("train", *data, *TINY, "--links", files[0], "--out", tmp_path / "none"), "1 link files for 2")
+    swapped = call("train", *data, *TINY, "--links", *files[::-1], "--out", tmp_path / "none")
+    assert_refused(swapped, "other.links.gz has 2 lines, but")
+    assert not (tmp_path / "none").exists()
+
+
+def test_align_scores_itself_on_links_that_people_made(call, aligning, diagonal, tmp_path):
+    gold = tmp_path / "gold.tsv"
+    gold.write_text("Mr. Speaker :\tle Orateur\t0-0 1-1\t\nThe dog\tLe chien\t1-0\t0-0\n", encoding="utf-8")
+    code, out, _ = call(*aligning, "--gold", gold)
+    # Found 4 links: 0-0 and 1-1 in either pair. Sure are 3, of which 2 were found; 1 more was possible.
+    expected = {"aer": round(1 - (2 + 3) / (4 + 3), 4), "precision": 0.75, "recall": 0.6667, "sentences": 2}
+    assert code == 0 and json.loads(out) == expected
+    assert diagonal[0][0].splitlines()[-2:] == ["mr. speaker :", "the dog"], "the tokens that people linked"
+    assert len(list((tmp_path / "made" / "links").iterdir())) == 2, "these are no training data"
+
+
+def test_align_takes_the_words_of_the_default_checkpoint(call, pairs, tmp_path, diagonal, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("align", "--data", pairs, "--out", "here")[0] == 0
+    assert diagonal[0][1].splitlines()[3] == "il pleut , mais elles jouent dans l' herbe aujourd'hui ."
+
+
+@pytest.mark.parametrize(
+    ("content", "flags", "says"),
+    [
+        ("A dog\tUn chien\n", ["--data", "pairs.csv"], "pairs.links.gz; rename one of the files"),
+        ("A dog\tUn chien\nA\t\u200b\n", [], "pairs.tsv, line 2: source or reference has no words"),
+        ("A dog\n", [], "pairs.tsv, line 1: no tab"),
+        ("A dog\tUn chien\n", ["--data", "none.tsv"], "none.tsv: no such file"),
+        ("A dog\tUn chien\n", ["--tokenizer", "pairs.tsv"], "pairs.tsv is not a tokenizer file"),
+        ("A dog\tUn chien\n", ["--tokenizer", "none.json"], "none.json"),
+        ("A dog\tUn chien\n", ["--gold", "pairs.tsv"], "line 1: expected source tokens"),
+        ("A dog\tUn chien\n", ["--out", "pairs.tsv"], "pairs.tsv: File exists"),
+        ("A dog\tUn chien\n", ["--out", "taken"], "it is a folder"),
+    ],
+)
+def test_what_cannot_be_aligned_is_said_before_the_work(
+    call, checkpoints, tmp_path, diagonal, monkeypatch, content, flags, says
+):
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("pairs.tsv", content), ("pairs.csv", "A dog,Un chien\n")):
+        Path(name).write_text(text, encoding="utf-8")
+    Path("taken/pairs.links.gz").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    tokenizer = ["--tokenizer", checkpoints / "plain" / "tokenizer.json"]
+    assert_refused(call("align", "--data", "pairs.tsv", "--out", "links", *tokenizer, *flags), says)
+    assert sorted(tmp_path.rglob("*")) == before and diagonal == []
+
+
+def test_align_says_what_to_install(call, aligning, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "eflomal", None)
+    assert_refused(call(*aligning), "pip install eflomal")
+    assert not (tmp_path / "made").exists()

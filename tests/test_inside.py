@@ -206,7 +206,7 @@ def test_a_sixth_mechanism_is_one_class_and_one_entry(monkeypatch: pytest.Monkey
     train(ModelConfig(kind="distance", **sizes), settings, out)
 
     monkeypatch.setattr(models, "CHECKPOINTS", tmp_path / "checkpoints")
-    for cached in (models.names, models.translator):
+    for cached in (models.names, models.load):
         cached.cache_clear()
     try:
         translator = models.translator("toy-distance")
@@ -221,5 +221,5 @@ def test_a_sixth_mechanism_is_one_class_and_one_entry(monkeypatch: pytest.Monkey
         memory, old = opened.numbers[0]["memory"][0], opened.numbers[0]["old hidden"]
         np.testing.assert_allclose(opened.numbers[0]["scores"][0], -((memory - old) ** 2).sum(1), atol=1e-4)
     finally:
-        for cached in (models.names, models.translator):
+        for cached in (models.names, models.load):
             cached.cache_clear()

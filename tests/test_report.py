@@ -7,11 +7,15 @@ import html
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from seq2seq.report import CSV_COLUMNS, safe_cell, to_csv, to_html, to_json_line
+from seq2seq.comparison import compare
+from seq2seq.explain import evidence
+from seq2seq.report import CSV_COLUMNS, PLOTLY_HERE, TEXT_COLUMNS, safe_cell, to_csv, to_html, to_json_line
+from seq2seq.sheet import comparison_sheet, sheet
 from seq2seq.translation import PADDING
 from tests.conftest import ENGLISH
 
@@ -48,6 +52,13 @@ def test_csv_holds_every_weight(translations):
                 assert [row["target_position"] for row in behind] == [str(t + 1) for t in range(T)]
 
 
+def test_csv_without_texts_is_the_same_table_and_stays_small(translations):
+    whole = list(csv.DictReader(io.StringIO(to_csv(translations))))
+    short = list(csv.DictReader(io.StringIO(to_csv(translations, texts=False))))
+    assert short == [{name: row[name] for name in row if name not in TEXT_COLUMNS} for row in whole]
+    assert {row["checkpoint"] for row in whole} == {"tiny"}
+
+
 def test_no_cell_is_a_formula(translations):
     for row in csv.reader(io.StringIO(to_csv(translations))):
         for cell in row:
@@ -80,5 +91,68 @@ def test_page_loads_nothing(translations):
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=", page.split("<body>")[1])
     assert "default-src 'none'" in page and "<script src" not in page
     drawn = sum(translation.attention is not None for translation in translations)
-    assert page.count('class="plotly-graph-div"') == drawn
+    assert page.count('class="plot"') == drawn
     assert page.count("plotly.js v") == (1 if drawn else 0), "the library stands in the page once, if it is needed"
+
+
+def figures(page: str) -> list[dict]:
+    """What the page's pictures are drawn from."""
+    return [json.loads(found) for found in re.findall(r'<script type="application/json">(.*?)</script>', page)]
+
+
+def test_pictures_hold_the_weights_and_have_room_for_the_words(translations):
+    drawn = [translation for translation in translations if translation.attention is not None]
+    for figure, translation in zip(figures(to_html(translations)), drawn, strict=True):
+        z = np.array(figure["data"][0]["z"])
+        np.testing.assert_allclose(z[:, : len(translation.source_words)], translation.attention, atol=1e-4)
+        assert figure["cells"] == z.shape[1]
+        assert "attention on" in figure["data"][0]["hovertemplate"]
+        longest = min(18, max(map(len, translation.target_words)))
+        assert figure["layout"]["margin"]["l"] > 6 * longest, "no label is cut off"
+
+
+def test_pieces_and_the_last_row_as_asked(translator):
+    made = translator.translate(ENGLISH[1])
+    if made.attention is None:
+        return
+    (figure,) = figures(to_html([sheet(made, pieces=True, show_eos=False)]))
+    rows = len(made.target_pieces) - (made.target_pieces[-1] == "<eos>")
+    assert np.shape(figure["data"][0]["z"])[0] == rows
+
+
+def test_the_library_can_be_put_in_later(translations):
+    page, whole = to_html(translations, plotly=False), to_html(translations)
+    drawn = any(translation.attention is not None for translation in translations)
+    assert page.count(PLOTLY_HERE) == drawn and len(page) < 1_000_000
+    if drawn:
+        before, after = page.split(PLOTLY_HERE)
+        assert whole.startswith(before + "<script>") and whole.endswith("</script>" + after)
+    marked = to_html(translations[:1], title=PLOTLY_HERE, plotly=False)
+    assert marked.count(PLOTLY_HERE) == drawn, "typed by a person it is text"
+
+
+def test_a_comparison_has_both_models_what_they_needed_and_where_they_part(translator):
+    made = compare(translator, translator, ENGLISH[0], "Un homme.")
+    seen = {"left": evidence(translator, made.left)}
+    page = to_html([comparison_sheet(made, {"left": "<One>", "right": "Other"}, seen)])
+    assert page.count("<section>") == 2 and "&lt;One&gt;" in page and "<One>" not in page
+    assert "Both wrote the same." in page and "Reference: Un homme." in page and f"{made.chrf['left']:.1f}" in page
+    drawn = figures(page)
+    scales = [figure["data"][0]["colorscale"] for figure in drawn]
+    assert scales.count("theme:need") == 1
+    if made.left.attention is None:
+        assert len(drawn) == 2 and np.shape(drawn[0]["data"][0]["z"]) == (1, made.left.hidden_size)
+        assert page.count("No attention exists here") == 2
+    else:
+        assert scales.count("theme:scale") == 2
+
+
+def test_words_that_differ_are_marked_in_the_text_as_it_is_written(translator):
+    made = translator.translate(ENGLISH[3])
+    side = sheet(made).sides[0]
+    differs = tuple(i % 2 == 0 for i in range(len(made.target_words)))
+    page = to_html([replace(sheet(made), sides=(replace(side, differs=differs),))], plotly=False)
+    text = re.search(r'<p class="translation" lang="fr">(.*?)</p>', page)[1]
+    assert html.unescape(re.sub("</?mark>", "", text)) == made.translation
+    words = [w for w, d in zip(made.target_words, differs) if d and w != "<eos>"]
+    assert [html.unescape(word) for word in re.findall("<mark>(.*?)</mark>", text)] == words

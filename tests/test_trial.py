@@ -15,7 +15,8 @@ from seq2seq.data import DataError, Pair
 from seq2seq.evaluation import bootstrap_difference
 from seq2seq.report import FORMULA_STARTS
 from seq2seq.translator import SearchError, Translator
-from seq2seq.trial import MAX_BYTES, MAX_ROWS, Progress, Trial, read_upload, run_trial
+from seq2seq.trial import MAX_ROWS, Progress, Trial, read_test, run_trial
+from seq2seq.upload import MAX_BYTES
 from tests.conftest import ENGLISH, FRENCH, tiny_model
 
 PAIRS = [Pair(en, (fr,)) for en, fr in zip(ENGLISH, FRENCH)]
@@ -54,10 +55,10 @@ class Spy:
 
 def test_good_files_are_read(file):
     expected = [Pair("A dog, asleep.", ("Un chien.", "Le chien.")), Pair("It rains.", ("Il pleut.",))]
-    assert read_upload(file("A dog, asleep.\tUn chien.\tLe chien.\nIt rains.\tIl pleut.\n")) == expected
+    assert read_test(file("A dog, asleep.\tUn chien.\tLe chien.\nIt rains.\tIl pleut.\n")) == expected
     as_csv = '\ufeff"A dog, asleep.",Un chien.,Le chien.\r\nIt rains.,Il pleut.,'
-    assert read_upload(file(as_csv, "a.csv")) == read_upload(file(as_csv, "A.CSV")) == expected
-    assert read_upload(str(file("A dog, asleep.\tUn chien.\tLe chien.\nIt rains.\tIl pleut.\n", "a.txt"))) == expected
+    assert read_test(file(as_csv, "a.csv")) == read_test(file(as_csv, "A.CSV")) == expected
+    assert read_test(str(file("A dog, asleep.\tUn chien.\tLe chien.\nIt rains.\tIl pleut.\n", "a.txt"))) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_good_files_are_read(file):
 def test_bad_files_are_refused_with_what_to_do(file, content, name, parts):
     path = file(content, name)
     with pytest.raises(DataError) as caught:
-        read_upload(path)
+        read_test(path)
     message = str(caught.value)
     assert "\n" not in message and str(path.parent) not in message, "a server does not tell where it keeps files"
     for part in (name, *parts):
@@ -93,7 +94,7 @@ def test_bad_files_are_refused_with_what_to_do(file, content, name, parts):
 
 
 def test_2000_rows_are_not_too_many(file):
-    assert len(read_upload(file("a\tb\n" * MAX_ROWS))) == MAX_ROWS
+    assert len(read_test(file("a\tb\n" * MAX_ROWS))) == MAX_ROWS
 
 
 def test_a_file_of_1_gb_is_refused_unread(tmp_path, monkeypatch):
@@ -103,22 +104,22 @@ def test_a_file_of_1_gb_is_refused_unread(tmp_path, monkeypatch):
     monkeypatch.setattr("seq2seq.data.Path.read_bytes", lambda self: pytest.fail("it was read"))
     began = time.perf_counter()
     with pytest.raises(DataError, match=r"large.tsv has 1,000.0 MB; the limit is 5 MB"):
-        read_upload(path)
+        read_test(path)
     assert time.perf_counter() - began < 1
 
 
 def test_the_limit_of_size_is_the_last_that_passes(file):
     line = "a\tb" + " " * (MAX_BYTES - 4) + "\n"
-    assert read_upload(file(line)) == [Pair("a", ("b",))]
+    assert read_test(file(line)) == [Pair("a", ("b",))]
     with pytest.raises(DataError, match="MB"):
-        read_upload(file(line + "\n"))
+        read_test(file(line + "\n"))
 
 
 @pytest.mark.parametrize("name", ["missing.tsv", "folder.tsv"])
 def test_what_is_no_file_is_refused(tmp_path, name):
     (tmp_path / "folder.tsv").mkdir()
     with pytest.raises(DataError, match=name):
-        read_upload(tmp_path / name)
+        read_test(tmp_path / name)
 
 
 # -- the trial -----------------------------------------------------------------------------------------------------
@@ -186,7 +187,7 @@ def test_bad_calls_are_refused_before_work(sides):
 
 def test_exported_cells_never_start_a_formula(file, sides):
     path = file(f'{FORMULA}\t{FORMULA}\n+1\t-1\n@x\t=1+1\nA dog, "asleep".\tUn chien.\n')
-    *_, trial = run_trial(*sides, read_upload(path))
+    *_, trial = run_trial(*sides, read_test(path))
     assert trial.table["source"][0] == FORMULA, "on the page it is shown as it was sent"
     rows = list(csv.DictReader(io.StringIO(trial.to_csv())))
     assert len(rows) == 4 and list(rows[0]) == list(trial.table.columns)

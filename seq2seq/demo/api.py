@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from seq2seq import comparison
+from seq2seq.batch import read_file
 from seq2seq.demo import models
+from seq2seq.demo.batch_tab import OBJECTS_FILE, RUNS, TABLE_FILE, written
 from seq2seq.explain import verdict, weigh, what_if
 from seq2seq.inside import open_up
 from seq2seq.translation import DIGITS
-from seq2seq.translator import SearchError
+from seq2seq.translator import SearchError, TextError
+from seq2seq.upload import ENDINGS
 
 
 def check_strings(**arguments: Any) -> None:
@@ -49,7 +54,7 @@ def translate(text: str, checkpoint: str = models.DEFAULT, beam_size: int = 1, n
     check_strings(text=text, checkpoint=checkpoint)
     with refusals():
         settings = {"beam_size": whole(beam_size), "n_best": whole(n_best)}
-        return models.translator(checkpoint).translate(text, **settings).to_dict()
+        return models.batcher(checkpoint).translate(text, **settings).to_dict()
 
 
 def ask(
@@ -130,3 +135,37 @@ def compare(text: str, left: str = "en-fr-plain", right: str = models.DEFAULT, r
     with refusals():
         sides = models.translator(left), models.translator(right)
         return comparison.compare(*sides, text, reference).to_dict()
+
+
+def batch(
+    file: str | None, checkpoint: str = models.DEFAULT, beam_size: int = 1
+) -> Iterator[tuple[str | None, str | None]]:
+    """Translate a file of up to 5,000 lines, in order: a table (CSV) and JSON Lines (JSONL), each line with its word links.
+
+    Until the files are there it answers with nothing after each batch, and stops when nobody asks any more.
+
+    Parameters:
+        file: A UTF-8 file: .txt with one English sentence a line; .tsv or .csv, no heading, with it in the first column.
+        checkpoint: The model, by the name of its folder.
+        beam_size: 1 for greedy search, more for beam search.
+    """
+    check_strings(checkpoint=checkpoint)
+    with refusals(), tempfile.TemporaryDirectory(prefix="attention-lens-") as folder:
+        if not file:
+            raise TextError("There is no file; send one.")
+        for step in written(read_file(file), checkpoint, whole(beam_size), Path(folder)):
+            if step.done < step.total:
+                yield None, None
+        yield str(Path(folder) / TABLE_FILE), str(Path(folder) / OBJECTS_FILE)
+
+
+def batch_endpoint() -> None:
+    """`/batch`. It takes components, not `gr.api`: it is gr.File that refuses what was not uploaded, such as a path."""
+    invisible = {"visible": False}
+    inputs = [
+        gr.File(label="file", file_count="single", file_types=list(ENDINGS), **invisible),
+        gr.Textbox(models.DEFAULT, label="checkpoint", **invisible),
+        gr.Number(1, label="beam_size", **invisible),
+    ]
+    outputs = [gr.File(label="CSV", **invisible), gr.File(label="JSONL", **invisible)]
+    gr.Button(visible=False).click(batch, inputs, outputs, api_name="batch", show_progress="hidden", **RUNS)

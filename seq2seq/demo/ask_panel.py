@@ -235,8 +235,6 @@ def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[gr
 
     Returns the components that another translation changes, in the order of `controls`.
     """
-    first = result.value
-    source, target = word_choices(first.source_words)[:-1], word_choices(first.target_words)
     options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     latest = {"trigger_mode": "always_last"} | options
     with gr.Accordion("Ask the model", open=False, elem_id="ask"):
@@ -248,10 +246,10 @@ def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[gr
         columns = [gr.Column(visible=name == QUESTIONS[0]) for name in QUESTIONS]
         another, without, french, sentences, turning, mattering = columns
         with another:
-            word = gr.Dropdown(target, value=None, label="In the place of the French word", elem_id="ask-word")
+            word = gr.Dropdown([], value=None, label="In the place of the French word", elem_id="ask-word")
             offered = gr.Radio([], label="write", elem_id="ask-candidate")
         with without:
-            struck = gr.CheckboxGroup(source, label="Take away English words", elem_id="ask-without")
+            struck = gr.CheckboxGroup([], label="Take away English words", elem_id="ask-without")
         with french:
             own = gr.Textbox(
                 "",
@@ -271,11 +269,8 @@ def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[gr
                 label="−1 uniform · 0 as learned · 1 one-hot",
             )  # fmt: skip
             with gr.Row():
-                step = gr.Dropdown(target, value=0, label="While writing", elem_id="ask-step")
-                point = gr.Dropdown(
-                    [("nowhere", -1), *word_choices(first.source_words)], value=-1, label="look only at",
-                    elem_id="ask-point",
-                )  # fmt: skip
+                step = gr.Dropdown([], value=None, label="While writing", elem_id="ask-step")
+                point = gr.Dropdown([("nowhere", -1)], value=-1, label="look only at", elem_id="ask-point")
         with mattering:
             gr.Markdown("The most attended English word of each step is masked, against the others masked in turn.")
             test = gr.Button("Test the highlight", elem_id="ask-matter")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import gradio as gr
@@ -16,6 +17,7 @@ from seq2seq.demo.duet import Duet, duet
 from seq2seq.demo.links import BEAMS
 from seq2seq.demo.long_view_panel import long_view_panel
 from seq2seq.demo.own_test_panel import own_test_panel
+from seq2seq.demo.take_away import of_comparison, take_away
 from seq2seq.explain import agreement, check_occlusion, occlusion, summary
 from seq2seq.translation import Translation
 from seq2seq.translator import TextError
@@ -86,11 +88,18 @@ def _agreement(translation: Translation, lost: np.ndarray) -> str:
     )
 
 
-def from_link(request: gr.Request) -> tuple[Any, ...]:
-    """What `/?tab=compare&text=…&checkpoint=…&beam=…` asks for: text, right model, beam, then as `everything`."""
+@cache
+def example() -> tuple[Any, ...]:
+    """The comparison that stands there when the page opens, made once for all visitors."""
+    return everything(EXAMPLES[1], "", *models.default_pair(), 1, SAW)
+
+
+def opened(request: gr.Request) -> tuple[Any, ...]:
+    """What the page opens with: text, right model, beam, then as `everything`. A link,
+    `/?tab=compare&text=…&checkpoint=…&beam=…`, says what; without one it is the example."""
     asked = links.asked(request, links.COMPARE)
     if not asked:
-        return (gr.skip(),) * 8
+        return *(gr.skip(),) * 3, *example()
     beam = links.beam_size(asked)
     left, right = models.default_pair()
     right = asked.get("checkpoint", right)
@@ -104,7 +113,6 @@ def from_link(request: gr.Request) -> tuple[Any, ...]:
 def compare_tab(page: gr.Blocks) -> None:
     """Lays the tab out inside an open `gr.Blocks` and wires it."""
     pair = models.default_pair()
-    first = everything(EXAMPLES[1], "", *pair, 1, SAW)
     options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
 
     text = gr.Textbox(
@@ -125,16 +133,17 @@ def compare_tab(page: gr.Blocks) -> None:
             max_lines=4,
             elem_id="reference",
         )
-    columns = Duet(first[0], elem_id="duet")
-    result = gr.State(first[1])
+    columns = Duet(None, elem_id="duet")
+    result = gr.State()
 
     gr.Markdown("### What each one saw")
     question = gr.Radio([SAW, NEEDED], value=SAW, show_label=False, container=False, elem_id="question")
     with gr.Row(elem_classes="maps"):
-        left_map = AttentionView(first[2], elem_id="left-map")
-        right_map = AttentionView(first[3], elem_id="right-map")
-    agreeing = gr.Markdown(first[4], elem_id="agreement")
+        left_map = AttentionView(None, elem_id="left-map")
+        right_map = AttentionView(None, elem_id="right-map")
+    agreeing = gr.Markdown("", elem_id="agreement")
     gr.Markdown(QUESTION, elem_classes="help")
+    take_away(of_comparison, [result], "take-both")
 
     inputs, maps = [text, reference, left, right, beam], [left_map, right_map, agreeing]
     # One event for all that ask, so that one comparison runs after the other and the last asked for is what is shown.
@@ -146,7 +155,7 @@ def compare_tab(page: gr.Blocks) -> None:
         # Another sentence, so the reference of the old one goes.
         fill = f"() => [{json.dumps(example)}, '', Date.now()]"
         button.click(None, None, [text, reference, asked], js=fill, api_visibility="private")
-    page.load(from_link, None, [text, right, beam, columns, result, *maps], **options)
+    page.load(opened, None, [text, right, beam, columns, result, *maps], **options)
 
     bottleneck_panel(left, right, beam)
     long_view_panel()

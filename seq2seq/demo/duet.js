@@ -105,7 +105,7 @@ function render() {
   const drawn = present(value, message, body);
   const next = JSON.stringify(value);
   if (next === current) return; // only the theme or the width has changed
-  const first = !current;
+  const first = !current || current === "null"; // the page opens empty and is filled a moment later
   current = next;
   stop();
   if (!drawn) return;

@@ -8,7 +8,7 @@ from typing import Any
 from seq2seq.comparison import Comparison, different_words
 from seq2seq.demo.component import PageComponent
 from seq2seq.explain import word_probabilities
-from seq2seq.translation import Translation
+from seq2seq.sheet import facts
 
 
 class Duet(PageComponent):
@@ -29,7 +29,7 @@ def duet(comparison: Comparison, labels: Mapping[str, str]) -> dict[str, Any]:
                 "words": list(translation.target_words),
                 "different": list(differ[side]),
                 "probabilities": [round(p, 4) for p in word_probabilities(translation)],
-                "facts": facts(comparison, side, translation),
+                "facts": facts(comparison, side),
             }
             for side, translation in sides.items()
         ],
@@ -49,15 +49,3 @@ def warnings(comparison: Comparison, labels: Mapping[str, str]) -> list[str]:
         if warning not in both
     ]
     return [*comparison.warnings, *both, *named]
-
-
-def facts(comparison: Comparison, side: str, translation: Translation) -> list[list[str]]:
-    """Names and values under a column."""
-    rows = [
-        ["log-probability per word", f"{comparison.log_prob_per_word[side]:.2f}"],
-        ["time", f"{1000 * translation.seconds:.0f} ms"],
-        ["parameters", f"{comparison.parameters[side] / 1e6:.2f} million"],
-    ]
-    if comparison.chrf and comparison.bleu:
-        rows += [["chrF", f"{comparison.chrf[side]:.1f}"], ["BLEU", f"{comparison.bleu[side]:.1f}"]]
-    return rows

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-TABS = TRANSLATE, COMPARE, INSIDE = ("translate", "compare", "inside")
+TABS = TRANSLATE, COMPARE, INSIDE, BATCH = ("translate", "compare", "inside", "batch")
 BEAMS = 10
 """The widest beam the page offers."""
 

@@ -1,14 +1,16 @@
-"""Which checkpoints the page offers, each loaded once."""
+"""Which checkpoints the page offers, each loaded once, when it is first asked for."""
 
 from __future__ import annotations
 
 import json
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from seq2seq.batching import Batcher
 from seq2seq.data import DataError
 from seq2seq.model import CONFIG_FILE, CheckpointError, decoder_class
 from seq2seq.results import METRICS_FILE
@@ -18,6 +20,7 @@ CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 DEFAULT = "en-fr-additive"
 REFUSALS = (TextError, SearchError, CheckpointError, DataError)
 """Errors whose message is for the visitor."""
+_LOADING = threading.Lock()
 
 
 @cache
@@ -31,16 +34,40 @@ def names() -> tuple[str, ...]:
 
 
 @cache
-def translator(name: str) -> Translator:
-    """The translator of one of `names()`. Raises CheckpointError for any other name: a visitor must not open a path."""
+def load(name: str) -> Batcher:
+    """Reads one of `names()` from its folder. Raises CheckpointError for any other name: a visitor must not open a path."""
     if name not in names():
         raise CheckpointError(f"There is no model “{name[:40]}” here. Choose one of: {', '.join(names())}.")
-    return Translator.from_checkpoint(CHECKPOINTS / name)
+    # One sentence is too small for threads to share, and many callers keep the cores busy by themselves: on two busy cores
+    # two threads of torch, which wait for each other without sleeping, took 5 times the processor time of one.
+    torch.set_num_threads(1)
+    return Batcher(Translator.from_checkpoint(CHECKPOINTS / name))
+
+
+def batcher(name: str) -> Batcher:
+    """The translator of one of `names()` for callers that come in crowds. Errors as of `load`."""
+    with _LOADING:  # or all who come first would load it, each for itself
+        return load(name)
+
+
+def translator(name: str) -> Translator:
+    """The translator of one of `names()`. Errors as of `load`."""
+    return batcher(name).translator
+
+
+@cache
+def kind(name: str) -> str:
+    """Which decoder a checkpoint has, without a look at its weights. Raises CheckpointError if it does not say."""
+    path = CHECKPOINTS / name / CONFIG_FILE
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["kind"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} does not describe a model: {error!r}") from error
 
 
 def choices() -> list[tuple[str, str]]:
     """(what the page says, checkpoint name) of each model."""
-    kinds = [translator(name).model.config.kind for name in names()]
+    kinds = [kind(name) for name in names()]
     labels = [f"{'With' if decoder_class(kind).looks_back else 'Without'} attention ({kind})" for kind in kinds]
     # Two checkpoints of one kind are told apart by their names.
     return [(label if labels.count(label) == 1 else f"{label}: {name}", name) for label, name in zip(labels, names())]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from html import escape
@@ -14,29 +13,27 @@ import gradio as gr
 import pandas as pd
 
 from seq2seq.charts import scatter
-from seq2seq.demo import models
+from seq2seq.demo import models, runs
 from seq2seq.demo.chart import Chart
 from seq2seq.translator import TextError
-from seq2seq.trial import Progress, Trial, read_upload, run_trial
+from seq2seq.trial import Trial, read_test, run_trial
 
 ABOUT = (
     "A TSV or CSV file: English in the first column, French in the second, no heading, at most 2,000 rows. Both models "
     "translate all of it with the settings above. A click on a point opens its sentence at the top."
 )
-RUNNING: dict[str | None, threading.Event] = {}
-"""For each page with a run going on, what tells that run to stop. Gradio's own way to cancel ends a run from outside, and what
-the run sent last may then reach the page after the word that it was cancelled."""
 Shown = tuple[Any, Any, Any, Any, Any]
 """What a run changes: status, chart, table, download, result."""
 
 
-def run(path: str | None, left: str, right: str, beam_size: float, request: gr.Request) -> Iterator[Shown]:
+def run(
+    number: float, path: str | None, left: str, right: str, beam_size: float, request: gr.Request
+) -> Iterator[Shown]:
     """Both models over an uploaded file; the file is checked before any model sees it."""
-    stop = RUNNING[request.session_hash] = threading.Event()
     try:
         if not path:
             raise TextError("Choose a file first.")
-        pairs = read_upload(path)
+        pairs = read_test(path)
         sides = models.translator(left), models.translator(right)
         # Nothing of an earlier file stays beside this one.
         yield "", {"figure": None, "note": ""}, None, gr.update(visible=False), None
@@ -50,28 +47,14 @@ def run(path: str | None, left: str, right: str, beam_size: float, request: gr.R
                     saved.write_text(step.to_csv(), encoding="utf-8")
                     download = gr.update(value=str(saved), visible=True)
                     yield verdict(step, labels), figure, step.table.round(1), download, step.table
-            elif stop.is_set():
+            elif runs.cancelled(number, request):
                 yield f"Cancelled: {step.done:,} of {step.total:,} sentences were done.", *(gr.skip(),) * 4
                 return
             else:
-                yield progress_bar(step), *(gr.skip(),) * 4
+                yield runs.progress_bar(*step, f"{step.done:,} of {step.total:,} sentences"), *(gr.skip(),) * 4
     except models.REFUSALS as error:
         # As the chart's note, which is plain text: the message may hold a file name of anybody's choosing.
         yield "", {"figure": None, "note": str(error)}, None, gr.update(visible=False), None
-    finally:
-        if RUNNING.get(request.session_hash) is stop:  # not that of a newer run of the same page
-            del RUNNING[request.session_hash]
-
-
-def cancel(request: gr.Request) -> None:
-    """Asks this page's run to stop after the batch it is at."""
-    if stop := RUNNING.get(request.session_hash):
-        stop.set()
-
-
-def progress_bar(step: Progress) -> str:
-    """How far a run is, as HTML."""
-    return f'<progress value="{step.done}" max="{step.total}"></progress> {step.done:,} of {step.total:,} sentences'
 
 
 def verdict(trial: Trial, labels: dict[str, str]) -> str:
@@ -111,10 +94,7 @@ def own_test_panel(
         rows = gr.Dataframe(interactive=False, wrap=True, elem_id="own-table")
     download = gr.DownloadButton("Download as CSV", elem_id="own-download", visible=False)
     table = gr.State()
-    start.click(
-        run, [file, left, right, beam], [status, chart, rows, download, table],
-        api_visibility="private", show_progress="hidden", concurrency_limit=2,
-    )  # fmt: skip
-    stop.click(cancel, api_visibility="private", show_progress="hidden", queue=False)
+    outputs = [status, chart, rows, download, table]
+    runs.cancellable(start, stop, status, run, [file, left, right, beam], outputs, concurrency_limit=2)
     top = "() => document.querySelector('#compare-text').scrollIntoView({behavior: 'smooth'})"
     chart.pick(picked, table, open_in, api_visibility="private").then(None, js=top, api_visibility="private")

@@ -2,44 +2,64 @@
 
 from __future__ import annotations
 
+import sys
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from seq2seq.demo import api, links, models
-from seq2seq.demo.compare_tab import compare_tab
+from seq2seq.demo import api, compare_tab, links, models, translate_tab
+from seq2seq.demo.batch_tab import batch_tab
 from seq2seq.demo.inside_tab import inside_tab
-from seq2seq.demo.translate_tab import translate_tab
-from seq2seq.trial import MAX_BYTES
+from seq2seq.demo.sessions import light_sessions
+from seq2seq.upload import MAX_BYTES
 
 TITLE = "Attention Lens"
-QUEUE, SESSIONS, CACHE_SECONDS = 64, 1000, 3600
+QUEUE, SESSIONS, CACHE_SECONDS = 256, 1000, 3600
 """Events that may wait, sessions whose last result is kept, and how long an uploaded file is: bounds for a public page."""
+TOGETHER = 32
+"""Calls of `/translate` that run at once: they are computed in batches (`seq2seq.batching`), so many cost little more than one.
+Gradio has 40 threads; the rest are for the page."""
+STATUS_SECONDS = 1
+"""How often those who wait are told their place, which the page does not show; by default Gradio tells all of them at every
+start and end."""
 HEADER = """<div id="lens-header"><span class="lens-device">running on {device}</span><h1>Attention Lens</h1>
 <p>See which English words a translator looks back at while it writes each French word.</p></div>"""
 
 
 def build() -> gr.Blocks:
     """The page as Gradio blocks; `launch_options` says how it wants to be launched."""
+    light_sessions()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS, CACHE_SECONDS)) as page:
         # First, so that no event of the page takes its name.
-        gr.api(api.translate, api_name="translate", concurrency_limit=4)
+        gr.api(api.translate, api_name="translate", concurrency_limit=TOGETHER)
         gr.api(api.compare, api_name="compare", concurrency_limit=4)
         gr.api(api.inside, api_name="inside", concurrency_limit=4)
         gr.api(api.ask, api_name="ask", concurrency_limit=4)
         gr.api(api.highlight, api_name="highlight", concurrency_limit=4)
+        api.batch_endpoint()
         gr.HTML(HEADER.format(device=escape(models.device_name())))
         with gr.Tabs() as tabs:
             with gr.Tab("Translate", id=links.TRANSLATE):
-                sentence = translate_tab(page)
+                sentence = translate_tab.translate_tab(page)
             with gr.Tab("Compare", id=links.COMPARE):
-                compare_tab(page)
+                compare_tab.compare_tab(page)
             with gr.Tab("Inside", id=links.INSIDE) as inside:
                 filled = inside_tab(page, inside, sentence)
+            with gr.Tab("Batch", id=links.BATCH):
+                batch_tab()
         filled.then(links.tab, None, tabs, api_visibility="private", show_progress="hidden")
-    return page.queue(max_size=QUEUE)
+    return page.queue(status_update_rate=STATUS_SECONDS, max_size=QUEUE)
+
+
+def warm_up() -> None:
+    """Loads the models with which the page opens and translates its examples, which all visitors are then given."""
+    for tab in (translate_tab, compare_tab):
+        try:
+            tab.example()
+        except models.REFUSALS as error:
+            print(f"no example: {error}", file=sys.stderr)  # visitors are told in the place of the example
 
 
 def launch_options() -> dict[str, Any]:

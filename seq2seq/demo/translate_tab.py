@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import gradio as gr
@@ -15,6 +16,7 @@ from seq2seq.demo import links, models
 from seq2seq.demo.ask_panel import ask_panel, controls
 from seq2seq.demo.attention_view import MAX_CELLS, PIECES, WORDS, AttentionView, message, view
 from seq2seq.demo.links import BEAMS
+from seq2seq.demo.take_away import of_translation, take_away
 from seq2seq.figures import grid
 from seq2seq.translation import Translation
 
@@ -123,11 +125,21 @@ def redraw(translation: Translation | None, unit: str, eos: bool) -> tuple[Any, 
     return view(translation, pieces=unit == PIECES, show_eos=eos), *tables(translation, unit, eos)
 
 
-def from_link(request: gr.Request) -> Iterator[Shown]:
-    """What `/?text=…&checkpoint=…&beam=…` asks for: text, checkpoint and beam for the controls, then as `translate`."""
+@cache
+def example() -> Shown:
+    """The example that stands there when the page opens, translated once for all visitors."""
+    return show(models.translator(models.names()[0]).translate(EXAMPLES[0]), WORDS, False)
+
+
+def opened(request: gr.Request) -> Iterator[Shown]:
+    """What the page opens with: text, checkpoint and beam for the controls, then as `translate`. A link,
+    `/?text=…&checkpoint=…&beam=…`, says what; without one it is the example, which stands in the controls already."""
     asked = links.asked(request, links.TRANSLATE)
     if not asked:
-        yield (gr.skip(),) * 8  # a generator that yields nothing would empty the page
+        try:
+            yield (*(gr.skip(),) * 3, *example())
+        except models.REFUSALS as error:
+            yield (*(gr.skip(),) * 3, *failed(error))
         return
     checkpoint = asked.get("checkpoint", models.names()[0])
     beam = links.beam_size(asked)
@@ -142,7 +154,6 @@ def from_link(request: gr.Request) -> Iterator[Shown]:
 def translate_tab(page: gr.Blocks) -> gr.Textbox:
     """Lays the tab out inside an open `gr.Blocks` and wires it; the page's address may fill it when it loads. Returns the box
     in which the sentence stands."""
-    first = show(models.translator(models.names()[0]).translate(EXAMPLES[0]), WORDS, False)
     text = gr.Textbox(
         EXAMPLES[0], label="English", placeholder="Type an English sentence and press Enter", submit_btn="Translate",
         lines=1, max_lines=4, autofocus=False, elem_id="source-text",
@@ -157,18 +168,17 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
         beam = gr.Slider(
             1, BEAMS, value=1, step=1, label="Beam (1 = greedy)", elem_id="beam", scale=1, min_width=200, buttons=[]
         )
-    french = gr.Textbox(first[1], label="French", interactive=False, buttons=["copy"], elem_id="target-text")
-    picture = AttentionView(first[0], elem_id="attention-view")
+    french = gr.Textbox("", label="French", interactive=False, buttons=["copy"], elem_id="target-text")
+    picture = AttentionView(None, elem_id="attention-view")
     with gr.Row(elem_id="switches"):
         unit = gr.Radio([WORDS, PIECES], value=WORDS, show_label=False, container=False, elem_id="unit", min_width=200)
         eos = gr.Checkbox(False, label="show the <eos> row", container=False, elem_id="eos", min_width=200)
     gr.Markdown(HELP, elem_classes="help")
     with gr.Accordion("The numbers behind the picture", open=False):
-        weights = gr.Dataframe(first[3], label="Attention in percent", interactive=False, elem_id="weights")
-        candidates = gr.Dataframe(
-            first[4], label="Likeliest pieces at each step", interactive=False, elem_id="candidates"
-        )
-    result = gr.State(first[2])
+        weights = gr.Dataframe(label="Attention in percent", interactive=False, elem_id="weights")
+        candidates = gr.Dataframe(label="Likeliest pieces at each step", interactive=False, elem_id="candidates")
+    result = gr.State()
+    take_away(of_translation, [result, unit, eos], "take")
     questions = ask_panel(result, picture, unit)
 
     outputs = [picture, french, result, weights, candidates]
@@ -186,5 +196,5 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
         button.click(None, None, [text, asked], js=fill, api_visibility="private")
     for switch in (unit, eos):
         switch.input(**redrawing)
-    page.load(from_link, None, [text, checkpoint, beam, *outputs], **options).then(**filling)
+    page.load(opened, None, [text, checkpoint, beam, *outputs], **options).then(**filling)
     return text

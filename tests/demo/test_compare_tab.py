@@ -12,7 +12,7 @@ import pytest
 
 from seq2seq.bottleneck import CLAUSES
 from seq2seq.comparison import compare
-from seq2seq.demo import api, bottleneck_panel, compare_tab, long_view_panel, models, own_test_panel
+from seq2seq.demo import api, bottleneck_panel, compare_tab, long_view_panel, models, own_test_panel, runs
 from seq2seq.demo.compare_tab import NEEDED, SAW, everything, saw
 from seq2seq.demo.duet import duet
 from seq2seq.explain import occlusion
@@ -129,7 +129,7 @@ def test_the_long_view_draws_what_metrics_say() -> None:
 def test_own_file_end_to_end(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text('"A dog, I think.",Un chien.\nA cat sleeps.,Un chat dort.\n', encoding="utf-8")
-    for shown in own_test_panel.run(str(path), *PAIR, 1, PAGE):
+    for shown in own_test_panel.run(1, str(path), *PAIR, 1, PAGE):
         status, chart, rows, download, table = shown
         if status.startswith("<table"):
             # While the item is being sent, the file is there.
@@ -142,21 +142,20 @@ def test_own_file_end_to_end(tmp_path: Path) -> None:
 def test_a_cancel_stops_the_run_of_its_own_page(tmp_path: Path) -> None:
     path = tmp_path / "own.tsv"
     path.write_text("A dog.\tUn chien.\n" * 100, encoding="utf-8")
-    mine, other = (own_test_panel.run(str(path), *PAIR, 1, page) for page in (PAGE, OTHER_PAGE))
+    mine, other = (own_test_panel.run(1, str(path), *PAIR, 1, page) for page in (PAGE, OTHER_PAGE))
     for one in (mine, other):
         next(one), next(one)
-    own_test_panel.cancel(PAGE)
+    runs.cancel(1, PAGE)
     said = [shown[0] for shown in mine]
     assert said == ["Cancelled: 64 of 100 sentences were done."], "the last word, and nothing after it"
     assert [shown[0] for shown in other][-1].startswith("<table")
-    own_test_panel.cancel(PAGE)  # nothing runs any more
-    assert not own_test_panel.RUNNING
-    assert [shown[0] for shown in own_test_panel.run(str(path), *PAIR, 1, PAGE)][-1].startswith("<table")
+    runs.cancel(1, PAGE)  # nothing runs any more
+    assert [shown[0] for shown in own_test_panel.run(2, str(path), *PAIR, 1, PAGE)][-1].startswith("<table")
 
 
 def test_own_file_mistakes(tmp_path: Path) -> None:
     def note(path: Path | None) -> str:
-        ((_, chart, *_),) = own_test_panel.run(path and str(path), *PAIR, 1, PAGE)
+        ((_, chart, *_),) = own_test_panel.run(1, path and str(path), *PAIR, 1, PAGE)
         assert chart["figure"] is None
         return chart["note"]
 
@@ -172,11 +171,13 @@ class Request:
 
 
 def test_links() -> None:
-    text, _, beam, columns, *_ = compare_tab.from_link(Request(tab="compare", text=TEXT, beam="2"))
+    text, _, beam, columns, *_ = compare_tab.opened(Request(tab="compare", text=TEXT, beam="2"))
     assert (text, beam) == (TEXT, 2) and columns["sides"][1]["words"]
-    _, right, _, _, comparison, *_ = compare_tab.from_link(Request(tab="compare", text=TEXT, checkpoint="en-fr-plain"))
+    _, right, _, _, comparison, *_ = compare_tab.opened(Request(tab="compare", text=TEXT, checkpoint="en-fr-plain"))
     assert right == comparison.right.checkpoint == "en-fr-plain"
-    assert compare_tab.from_link(Request(text=TEXT)) == (gr.skip(),) * 8
+    *controls, columns, comparison, _, _, said = compare_tab.opened(Request(text=TEXT))
+    assert controls == [gr.skip()] * 3 and said == ""
+    assert columns["text"] == comparison.right.text == compare_tab.EXAMPLES[1], "no link: the example"
 
 
 def test_the_api_compares_and_refuses() -> None:

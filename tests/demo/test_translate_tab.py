@@ -10,7 +10,7 @@ import pytest
 
 from seq2seq.demo import api, models
 from seq2seq.demo.attention_view import view
-from seq2seq.demo.translate_tab import EXAMPLES, PIECES, WORDS, from_link, paced, redraw, tables, translate
+from seq2seq.demo.translate_tab import EXAMPLES, PIECES, WORDS, opened, paced, redraw, tables, translate
 from seq2seq.translator import MAX_CHARACTERS
 
 TEXT = "A small dog runs behind the photographers."
@@ -117,13 +117,20 @@ class Request:
 
 
 def test_links() -> None:
-    text, checkpoint, beam, picture, *_ = last(from_link(Request(text=TEXT, checkpoint="en-fr-plain", beam="2")))
+    text, checkpoint, beam, picture, *_ = last(opened(Request(text=TEXT, checkpoint="en-fr-plain", beam="2")))
     assert (text, checkpoint, beam) == (TEXT, "en-fr-plain", 2)
     assert picture["columns"][:3] == ["A", "small", "dog"]
     for beam in ("0", "99", "x", "-1", "²", "9" * 5000):
-        assert last(from_link(Request(text="A dog.", beam=beam)))[2] == 1
-    assert list(from_link(Request())) == [(gr.skip(),) * 8]
-    assert "There is no model" in last(from_link(Request(text=TEXT, checkpoint="?")))[3]["message"]
+        assert last(opened(Request(text="A dog.", beam=beam)))[2] == 1
+    assert "There is no model" in last(opened(Request(text=TEXT, checkpoint="?")))[3]["message"]
+
+
+def test_without_a_link_the_page_opens_with_the_example_that_stands_in_its_box() -> None:
+    for request in (Request(), Request(tab="compare", text=TEXT)):
+        ((*controls, picture, french, result, _, _),) = opened(request)
+        assert controls == [gr.skip()] * 3
+        assert result.text == EXAMPLES[0] and picture["columns"] == list(result.source_words)
+        assert french == models.translator(models.DEFAULT).translate(EXAMPLES[0]).translation
 
 
 def test_every_example_is_translated_by_the_default_model() -> None:

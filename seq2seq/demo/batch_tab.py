@@ -1,0 +1,165 @@
+"""The tab Batch: a file or lines of English, translated in order, with the results to take away."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from seq2seq.batch import COLUMNS, MAX_LINES, Line, Row, cells, how_far, read_file, read_text, run_batch, save
+from seq2seq.demo import links, models, runs
+from seq2seq.translator import MAX_CHARACTERS, TextError
+from seq2seq.upload import ENDINGS, MAX_BYTES
+
+SHOWN = 200
+"""Rows of the table on the page; the files have all."""
+RUNS = {"concurrency_id": "batch", "concurrency_limit": 2}
+"""At once, from the page and from programs together."""
+TABLE_FILE, OBJECTS_FILE = "translations.csv", "translations.jsonl"
+ABOUT = (
+    f"A text file with one sentence a line, or a TSV or CSV file without a heading whose first column is the English sentence; "
+    f"further columns are not read. At most {MAX_LINES:,} lines of {MAX_CHARACTERS:,} characters, {MAX_BYTES / 1e6:.0f} MB. A "
+    "line that cannot be translated says why, and the others go on."
+)
+LINKS = (
+    "Links `i-j` pair each French word j with the English word i that it got most of its attention from; words and punctuation "
+    "marks count from 0 as in the heatmap, `<eos>` is left out. The log-probability is the natural logarithm. CSV has a row a "
+    "line; JSONL (JSON Lines) has everything the model said, attention weights included."
+)
+HEADS = dict(zip(COLUMNS, ("Line", "English", "French", "Log-prob.", "Links", "Warnings", "Error")))
+Shown = tuple[Any, Any, Any, Any]
+"""What a run changes: status, table, the two downloads."""
+
+
+def written(lines: Sequence[Line], checkpoint: str, beam_size: int, folder: Path) -> Iterator[Any]:
+    """The steps of a run; with each, its rows stand in the two files in `folder`, whole after the last one."""
+    with ExitStack() as stack:
+        files = [
+            stack.enter_context((folder / name).open("w", encoding="utf-8", newline=""))
+            for name in (TABLE_FILE, OBJECTS_FILE)
+        ]
+        for step in save(run_batch(models.translator(checkpoint), lines, beam_size), *files):
+            for file in files:
+                file.flush()
+            yield step
+
+
+def run(
+    number: float, path: str | None, text: str, checkpoint: str, beam_size: float, request: gr.Request
+) -> Iterator[Shown]:
+    """Translates an uploaded file or what stands in the box; what was sent is checked before any model sees it."""
+    hidden = gr.update(visible=False)
+    began = time.monotonic()
+    try:
+        if runs.cancelled(number, request):
+            yield say(runs.NEVER), "", hidden, hidden
+            return
+        lines = given(path, text)
+        # Nothing of an earlier run stays beside this one.
+        yield runs.progress_bar(0, len(lines), f"0 of {len(lines):,} lines"), "", hidden, hidden
+        shown: list[Row] = []
+        # Gradio copies the files into its own cache before it asks for the next item.
+        with tempfile.TemporaryDirectory(prefix="attention-lens-") as folder:
+            for step in written(lines, checkpoint, int(beam_size), Path(folder)):
+                shown += step.rows[: SHOWN - len(shown)]
+                if step.done == step.total:
+                    files = [gr.update(value=str(Path(folder) / n), visible=True) for n in (TABLE_FILE, OBJECTS_FILE)]
+                    yield say(summary(lines, time.monotonic() - began)), table(shown, len(lines)), *files
+                elif runs.cancelled(number, request):
+                    yield say(f"Cancelled: {step.done:,} of {step.total:,} lines were done."), *(gr.skip(),) * 3
+                    return
+                else:
+                    yield runs.progress_bar(step.done, step.total, how_far(step)), *(gr.skip(),) * 3
+    except models.REFUSALS as error:
+        yield say(str(error)), "", hidden, hidden
+
+
+def given(path: str | None, text: str) -> list[Line]:
+    """The lines of the file or of the box. Raises TextError if it is none of them or both, and DataError."""
+    if path and text.strip():
+        raise TextError("There is a file and there are lines in the box; remove one of them.")
+    if not path and not text.strip():
+        raise TextError("Choose a file, or write sentences into the box, one a line.")
+    return read_file(path) if path else read_text(text, "the box")
+
+
+def say(text: str) -> str:
+    """A last word, which screen readers read out."""
+    return f'<p role="status">{escape(text)}</p>'
+
+
+def summary(lines: Sequence[Line], seconds: float) -> str:
+    """How a run went."""
+    refused = sum(1 for line in lines if line.error)
+    done = len(lines) - refused
+    said = f"{done:,} line{'' if done == 1 else 's'} translated in {seconds:.1f} s."
+    return said + (f" {refused:,} could not be: the column Error says why." if refused else "")
+
+
+def table(rows: Sequence[Row], total: int) -> str:
+    """The first rows as an HTML table; nothing that anybody wrote is markup in it."""
+    caption = f"The first {len(rows):,} of {total:,} lines; the files have all." if len(rows) < total else "All lines"
+    filled = [[f"{c:.2f}" if isinstance(c, float) else str(c) for c in cells(row)] for row in rows]
+    # Columns in which nothing stands would only make the others narrow.
+    kept = [
+        i for i, name in enumerate(COLUMNS) if name in ("line", "source", "translation") or any(c[i] for c in filled)
+    ]
+    head = "".join(f'<th scope="col">{HEADS[COLUMNS[i]]}</th>' for i in kept)
+    body = "".join(
+        f'<tr><th scope="row">{row[0]}</th>' + "".join(_cell(COLUMNS[i], row[i]) for i in kept[1:]) + "</tr>"
+        for row in filled
+    )
+    return (
+        f'<div class="batch-scroll" role="region" aria-label="Translations" tabindex="0"><table><caption>{caption}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(name: str, text: str) -> str:
+    language = {"source": ' lang="en"', "translation": ' lang="fr"'}.get(name, "")
+    filled = plain(text)
+    if name == "alignment":  # a line must not end within a link
+        filled = " ".join(f"<span>{link}</span>" for link in filled.split())
+    return f'<td class="batch-{name}"{language}>{filled}</td>'
+
+
+def plain(text: str) -> str:
+    """Text for HTML, in which Gradio's templates find nothing to fill in either."""
+    return escape(text).replace("$", "&#36;").replace("{", "&#123;")
+
+
+def batch_tab() -> None:
+    """Lays the tab out inside an open `gr.Blocks` and wires it."""
+    gr.Markdown(ABOUT, elem_classes="help")
+    with gr.Row():
+        file = gr.File(
+            label=f"File ({', '.join(ENDINGS)})", file_count="single", file_types=list(ENDINGS), elem_id="batch-file",
+            height=160, min_width=260,
+        )  # fmt: skip
+        text = gr.Textbox(
+            "", label="Or sentences, one a line", placeholder="A dog sleeps.\nTwo girls are reading a book.",
+            lines=5, max_lines=12, elem_id="batch-text", min_width=260,
+        )  # fmt: skip
+    with gr.Row():
+        checkpoint = gr.Dropdown(
+            models.choices(), value=models.names()[0], label="Model", elem_id="batch-model", scale=2, min_width=240
+        )
+        beam = gr.Slider(
+            1, links.BEAMS, value=1, step=1, label="Beam (1 = greedy)", elem_id="batch-beam", min_width=200, buttons=[]
+        )
+    with gr.Row():
+        start = gr.Button("Translate all", variant="primary", elem_id="batch-run", min_width=140)
+        stop = gr.Button("Cancel", elem_id="batch-cancel", min_width=140)
+    status = gr.HTML("", elem_id="batch-status")
+    with gr.Row():
+        as_csv = gr.DownloadButton("Download as CSV", elem_id="batch-csv", visible=False, min_width=140)
+        as_jsonl = gr.DownloadButton("Download as JSONL", elem_id="batch-jsonl", visible=False, min_width=140)
+    rows = gr.HTML("", elem_id="batch-table")
+    gr.Markdown(LINKS, elem_classes="help")
+    runs.cancellable(start, stop, status, run, [file, text, checkpoint, beam], [status, rows, as_csv, as_jsonl], **RUNS)

@@ -1,0 +1,54 @@
+"""Runs that take long: each page can stop its own, even one that still waits in the queue."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+CANCELLED: OrderedDict[str | None, float] = OrderedDict()
+"""For each page that has cancelled, the number of the last run it did that to: it and all before it are to stop. Gradio's own
+way to cancel ends a run from outside, and what the run sent last may then reach the page after the word that it was
+cancelled."""
+PAGES = 1000
+"""So many are remembered."""
+WAITING, NEVER = "Waiting for its turn …", "Cancelled before it began."
+
+
+def cancel(number: float, request: gr.Request) -> None:
+    """Asks this page's run of that number, and those before it, to stop after the batch they are at."""
+    CANCELLED[request.session_hash] = number
+    CANCELLED.move_to_end(request.session_hash)
+    while len(CANCELLED) > PAGES:
+        CANCELLED.popitem(last=False)
+
+
+def cancelled(number: float, request: gr.Request) -> bool:
+    """Whether the page has asked for that."""
+    return number <= CANCELLED.get(request.session_hash, 0)
+
+
+def progress_bar(done: int, total: int, said: str) -> str:
+    """How far a run is, as HTML."""
+    return f'<progress value="{done}" max="{total}" aria-label="Progress"></progress> {said}'
+
+
+def cancellable(
+    start: gr.Button,
+    stop: gr.Button,
+    status: gr.HTML,
+    run: Callable[..., Iterator[Any]],
+    inputs: list[gr.components.Component],
+    outputs: list[gr.components.Component],
+    **options: Any,
+) -> None:
+    """Wires a run to two buttons. `run` is given its number, the inputs and the request, and asks `cancelled`; while it runs,
+    `start` does nothing. The page counts its runs, so that to cancel one can never stop a later one."""
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    number = gr.Number(0, visible="hidden")
+    start.click(None, [number], [number, status], js=f"(n) => [n + 1, {WAITING!r}]", **private)
+    number.change(run, [number, *inputs], outputs, trigger_mode="once", **private, **options)
+    stop.click(cancel, number, queue=False, **private)
+    stop.click(None, status, status, js=f"(s) => s === {WAITING!r} ? {NEVER!r} : s", **private)

@@ -1,0 +1,115 @@
+"""What is taken away: one sentence with one translation of it or two, and what is known of each. Plain values only.
+
+The offline page, the picture and the slides are all made of these, so that they say the same.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seq2seq.translation import Translation
+
+if TYPE_CHECKING:
+    from seq2seq.comparison import Comparison
+
+NAME_LENGTH = 60
+"""Characters of the sentence that a file name keeps."""
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One translation. title: what its model is called. facts: names and values.
+
+    differs: for each target word whether the other side does not have it. vector (H,): all that a model without attention
+    was given. lost (target words, source words): what hiding a word costs, as `explain.occlusion` gives it.
+    """
+
+    translation: Translation
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    differs: tuple[bool, ...] = ()
+    vector: np.ndarray | None = None
+    lost: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A sentence and its sides. notes: what is to be said of all of it. pieces, show_eos: as in `figures.heatmap`."""
+
+    text: str
+    sides: tuple[Side, ...]
+    notes: tuple[str, ...] = ()
+    pieces: bool = False
+    show_eos: bool = True
+
+
+def sheet(translation: Translation, *, title: str = "", pieces: bool = False, show_eos: bool = True) -> Sheet:
+    """One translation; without a title it has the name of its checkpoint."""
+    facts = (
+        ("beam", str(translation.beam_size)),
+        ("log-probability", f"{translation.log_prob:.2f}"),
+        ("time", f"{1000 * translation.seconds:.0f} ms"),
+    )
+    side = Side(translation, title or translation.checkpoint, facts)
+    return Sheet(translation.text, (side,), pieces=pieces, show_eos=show_eos)
+
+
+def comparison_sheet(
+    comparison: Comparison,
+    labels: Mapping[str, str] | None = None,
+    evidence: Mapping[str, tuple[np.ndarray | None, np.ndarray | None]] | None = None,
+    *,
+    show_eos: bool = True,
+) -> Sheet:
+    """Two translations. labels: what each model is called, if not by its checkpoint; evidence: its `vector` and `lost`."""
+    from seq2seq.comparison import different_words
+
+    made = {"left": comparison.left, "right": comparison.right}
+    differs = dict(zip(made, different_words(comparison.left.target_words, comparison.right.target_words)))
+    sides = []
+    for name, translation in made.items():
+        vector, lost = (evidence or {}).get(name, (None, None))
+        title = labels[name] if labels else translation.checkpoint
+        known = tuple((key, value) for key, value in facts(comparison, name))
+        sides.append(Side(translation, title, known, tuple(differs[name]), vector, lost))
+    notes = [f"Reference: {comparison.reference}"] if comparison.reference else []
+    notes.append(parting(comparison))
+    return Sheet(comparison.left.text, tuple(sides), (*notes, *comparison.warnings), show_eos=show_eos)
+
+
+def facts(comparison: Comparison, side: str) -> list[list[str]]:
+    """Names and values of one side, "left" or "right"."""
+    translation: Translation = getattr(comparison, side)
+    rows = [
+        ["log-probability per word", f"{comparison.log_prob_per_word[side]:.2f}"],
+        ["time", f"{1000 * translation.seconds:.0f} ms"],
+        ["parameters", f"{comparison.parameters[side] / 1e6:.2f} million"],
+    ]
+    if comparison.chrf and comparison.bleu:
+        rows += [["chrF", f"{comparison.chrf[side]:.1f}"], ["BLEU", f"{comparison.bleu[side]:.1f}"]]
+    return rows
+
+
+def parting(comparison: Comparison) -> str:
+    """Where the two translations part, in words."""
+    at = comparison.parted_at
+    if at is None:
+        return "Both wrote the same."
+    left, right = (
+        f"“{words[at]}”" if at < len(words) else "nothing more"
+        for words in (comparison.left.target_words, comparison.right.target_words)
+    )
+    return f"They part at word {at + 1}: {left} on the left, {right} on the right."
+
+
+def file_name(text: str, ending: str, sides: int = 1) -> str:
+    """A name after the sentence that every system takes: lower-case letters a to z, digits and hyphens, so never a path."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^a-z0-9]+", "-", plain.lower())[:NAME_LENGTH].strip("-")
+    return "-".join(filter(None, ("attention-lens", "compare" if sides > 1 else "", words))) + f".{ending}"
