@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import shutil
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from huggingface_hub import ModelHubMixin, hf_hub_download
+from huggingface_hub import HfApi, ModelHubMixin, hf_hub_download
+from huggingface_hub import errors as hub_errors
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -21,6 +25,16 @@ from seq2seq.decoder import AttentionDecoder, Decoder, PlainDecoder
 from seq2seq.encoder import Embedding, Encoder
 
 CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "config.json", "model.safetensors", "tokenizer.json"
+BESIDE = (TOKENIZER_FILE, "metrics.json", "README.md")
+"""What a checkpoint folder has beside the model itself, of which a model knows nothing."""
+
+HUB_REASONS = (  # the first that fits
+    (hub_errors.GatedRepoError, "access to it has to be asked for on its page, and HF_TOKEN set"),
+    (hub_errors.RepositoryNotFoundError, "there is no such repository, or it is private and HF_TOKEN not set"),
+    (hub_errors.RevisionNotFoundError, "there is no such revision"),
+    (hub_errors.RemoteEntryNotFoundError, "there is no such file"),
+    (hub_errors.OfflineModeIsEnabled, "HF_HUB_OFFLINE is set, and it was not fetched before"),
+)
 
 
 class CheckpointError(ValueError):
@@ -75,7 +89,7 @@ class Seq2Seq(nn.Module, ModelHubMixin):
         push_to_hub: bool = False,
         **hub_options: Any,
     ) -> str | None:
-        """Writes config and weights, and uploads them if asked to; then `hub_options` are those of `push_to_hub`.
+        """Writes config and weights, and uploads the folder if asked to; then `hub_options` are those of `push_to_hub`.
 
         dtype: of the weights in the file; float16 halves it, float32 keeps every bit.
         The mixin's own version deletes the config before it writes a new one, which a kill in between would make final,
@@ -86,7 +100,43 @@ class Seq2Seq(nn.Module, ModelHubMixin):
         self._save_pretrained(directory, dtype)
         if not push_to_hub:
             return None
-        return self.push_to_hub(hub_options.pop("repo_id", directory.name), **hub_options)
+        hub_options = {"repo_id": directory.name, "folder": directory, "dtype": dtype} | hub_options
+        return self.push_to_hub(**hub_options)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        folder: str | Path | None = None,
+        dtype: torch.dtype = torch.float16,
+        commit_message: str = "Upload a checkpoint",
+        private: bool | None = None,
+        token: str | None = None,
+        branch: str | None = None,
+        create_pr: bool | None = None,
+    ) -> str:
+        """Uploads config and weights in one commit -> its address. The repository is made if it is not there.
+
+        folder: the checkpoint's, of which tokenizer, metrics and model card go with them; a `Translator` needs the first.
+        Raises CheckpointError if the hub refuses or cannot be reached. The others are options of `huggingface_hub`.
+        """
+        api = HfApi(token=token)
+        with TemporaryDirectory() as whole:
+            for name in BESIDE:
+                if folder is not None and (Path(folder) / name).is_file():
+                    shutil.copyfile(Path(folder) / name, Path(whole) / name)
+            self._save_pretrained(Path(whole), dtype)
+            try:
+                repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+                return api.upload_folder(
+                    repo_id=repo_id,
+                    folder_path=whole,
+                    commit_message=commit_message,
+                    revision=branch,
+                    create_pr=create_pr,
+                )
+            except Exception as error:  # as many kinds as in `checkpoint_file`
+                raise CheckpointError(f"{repo_id} could not be pushed to the hub: {hub_reason(error)}") from error
 
     def _save_pretrained(self, save_directory: Path, dtype: torch.dtype = torch.float16) -> None:
         """Writes config and weights, each beside its final name first, so that a kill leaves the old ones."""
@@ -142,12 +192,31 @@ def checkpoint_file(checkpoint: str | Path, name: str, **options) -> Path:
         or str(checkpoint).startswith("checkpoints/")
     ):
         raise CheckpointError(f"no checkpoint at {checkpoint}: give a folder or a hub id such as name/en-fr-additive")
+    # It tells of every try; what has come of them is in the message below.
+    logging.getLogger("huggingface_hub.utils._http").setLevel(logging.ERROR)
     keep = ("revision", "cache_dir", "force_download", "local_files_only", "token")
     try:
         return Path(hf_hub_download(str(checkpoint), name, **{k: v for k, v in options.items() if k in keep}))
     except Exception as error:  # many kinds: no such repository, no network, no right to it
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"no folder {checkpoint}, and it could not be fetched from the hub: {reason}") from error
+        raise CheckpointError(
+            f"no folder {checkpoint}, and its {name} could not be fetched from the hub: {hub_reason(error)}"
+        ) from error
+
+
+def hub_reason(error: Exception) -> str:
+    """Why the hub did not do what it was asked for, in one line; the library's own messages have several."""
+    while isinstance(error, hub_errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # it says only that the file is not here either
+    for kind, reason in HUB_REASONS:
+        if isinstance(error, kind):
+            return reason
+    response = getattr(error, "response", None)
+    if isinstance(error, hub_errors.HfHubHTTPError) and response is not None:
+        said = response.headers.get("X-Error-Message") or response.reason_phrase
+        return f"it answers {response.status_code} ({' '.join(said.split())})"
+    if isinstance(error, (hub_errors.HTTPError, ConnectionError, TimeoutError)):
+        return "the hub cannot be reached"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def write_beside(path: Path, content: str | bytes) -> None:

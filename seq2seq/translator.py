@@ -28,6 +28,8 @@ CANDIDATES = 5
 """Likeliest pieces that are reported for each step."""
 FORCED_LOGITS = 2**24
 """Numbers of one batch of logits in forced decoding: 64 MB, a sentence of 60 pieces after 70 sources at once."""
+SEARCHED_PIECES = 2**14
+"""Source pieces of one batch of a search, each hypothesis counted: what attention needs of memory grows with them."""
 MAX_BEAM_SIZE = 20
 """Wider beams are refused: time and memory grow with the beam, and translations are seldom better beyond 10."""
 
@@ -263,13 +265,16 @@ class Translator:
     ) -> list[list[Hypothesis]]:
         """The `n_best` hypotheses of each of `sources`, in their order; sentences of like length share a batch.
 
-        batch_size: hypotheses that are computed at once.
+        batch_size: hypotheses that are computed at once, fewer if they are long.
         """
         found: list[list[Hypothesis]] = [[] for _ in sources]
         order = sorted(range(len(sources)), key=lambda i: len(sources[i].ids))
         count = max(1, batch_size // beam_size)
-        for start in range(0, len(order), count):
-            batch = order[start : start + count]
+        while order:
+            batch = order[:count]
+            while len(batch) > 1 and len(batch) * beam_size * len(sources[batch[-1]].ids) > SEARCHED_PIECES:
+                batch.pop()  # the longest stands last
+            del order[: len(batch)]
             state, lengths = self._encode([sources[i] for i in batch])
             limits = [self._limit(sources[i]) for i in batch]
             best = beam(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty, top_k)

@@ -63,11 +63,15 @@ def find_chromium() -> str | None:
         return found
     if starts("") or (run(sys.executable, "-m", "playwright", "install", "chromium") and starts("")):
         return ""
+    return on_path() if install_package("chromium") else None
+
+
+def install_package(name: str, tries: int = 2) -> bool:
+    """Debian's package, when root -> whether it is there now."""
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     if not (is_root and shutil.which("apt-get")):
-        return None
-    installed = run("apt-get", "update") and run("apt-get", "install", "-y", "chromium")
-    return on_path() if installed else None
+        return False
+    return run("apt-get", "update", tries=tries) and run("apt-get", "install", "-y", name, tries=tries)
 
 
 def main() -> int:
@@ -77,6 +81,11 @@ def main() -> int:
         return 1
     if not run(*pip, ALIGNER, tries=1):
         say("no aligner: it needs a C compiler; its tests will be skipped")
+    # Debian puts it where only root's PATH looks.
+    if not (
+        shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or install_package("nginx-light", tries=1)
+    ):
+        say("no nginx: the tests of the page behind one will be skipped")
     chromium = os.environ.get("CHROMIUM")
     if chromium is None:
         chromium = find_chromium()

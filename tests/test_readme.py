@@ -46,6 +46,18 @@ def test_train_command_is_understood() -> None:
     assert "no such file" in done.stderr and not (ROOT / "no-such-folder").exists()
 
 
+def test_commands_of_guided_training_are_understood() -> None:
+    block = next(block for kind, block in BLOCKS if kind == "sh" and "seq2seq align" in block)
+    commands = [line for line in block.replace("\\\n", " ").splitlines() if line.startswith("python -m seq2seq")]
+    assert len(commands) == 2
+    for line in commands:
+        command = [part.replace("data/", "no-such-folder/") for part in shlex.split(line)]
+        command[command.index("--out") + 1] = "no-such-folder"
+        done = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 2 and "no such file" in done.stderr, done.stderr
+    assert not (ROOT / "no-such-folder").exists()
+
+
 def test_python_example_runs(tmp_path: Path) -> None:
     (example,) = [block for block in PYTHON if "from_checkpoint" in block]
     example = example.replace('"checkpoints/', f'"{ROOT.as_posix()}/checkpoints/')
@@ -81,7 +93,7 @@ def test_import_command_is_understood(tmp_path: Path) -> None:
 def test_numbers_are_those_of_the_metrics() -> None:
     """Each row about a checkpoint says what its metrics.json says, rounded."""
     checked = 0
-    for folder in (ROOT / "checkpoints").iterdir():
+    for folder in sorted(path.parent for path in (ROOT / "checkpoints").glob("*/config.json")):
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         captions, everyday = metrics["multi30k.test_2016_flickr"], metrics["tatoeba.test"]
         scores = [[f"{row['bleu']:.1f}" for row in captions["by_length"]]]
@@ -116,6 +128,6 @@ def test_space_front_matter_fits() -> None:
 def test_shipped_files_are_small_enough_for_a_space() -> None:
     for path in (ROOT / "checkpoints").glob("*/*.*"):
         assert path.stat().st_size < 10_000_000, path
-    for folder in (ROOT / "checkpoints").iterdir():
+    for folder in {path.parent for path in (ROOT / "checkpoints").glob("*/*.*")}:
         for name in ("config.json", "model.safetensors", "tokenizer.json", "metrics.json", "README.md"):
             assert (folder / name).is_file(), f"{folder} has no {name}"

@@ -137,6 +137,23 @@ def test_batches_of_any_size_give_the_same(translator):
         assert [best[0].ids for best in whole] == [best[0].ids for best in parts]
 
 
+def test_long_texts_share_a_batch_with_fewer(translator, monkeypatch):
+    sources = translator.tokenizer.encode_batch([*UNSEEN, " ".join(ENGLISH), " ".join(ENGLISH * 2)])
+    whole = translator.search(sources, 3)
+    encode, seen = Translator._encode, []
+
+    def spy(self, batch):
+        seen.append([len(source.ids) for source in batch])
+        return encode(self, batch)
+
+    monkeypatch.setattr(Translator, "_encode", spy)
+    monkeypatch.setattr("seq2seq.translator.SEARCHED_PIECES", 90)
+    parts = translator.search(sources, 3)
+    assert [best[0].ids for best in whole] == [best[0].ids for best in parts]
+    assert sum(map(len, seen)) == len(sources) and len(seen[0]) > 1 and len(seen[-1]) == 1
+    assert all(len(lengths) == 1 or 3 * len(lengths) * max(lengths) <= 90 for lengths in seen)
+
+
 def test_no_text_gives_no_translation(translator):
     assert (
         translator.translate([])

@@ -12,6 +12,7 @@ import torch
 
 from seq2seq.batching import Batcher
 from seq2seq.data import DataError
+from seq2seq.demo import zero_gpu
 from seq2seq.model import CONFIG_FILE, CheckpointError, decoder_class
 from seq2seq.results import METRICS_FILE
 from seq2seq.translator import SearchError, TextError, Translator, choose_device
@@ -41,7 +42,7 @@ def load(name: str) -> Batcher:
     # One sentence is too small for threads to share, and many callers keep the cores busy by themselves: on two busy cores
     # two threads of torch, which wait for each other without sleeping, took 5 times the processor time of one.
     torch.set_num_threads(1)
-    return Batcher(Translator.from_checkpoint(CHECKPOINTS / name))
+    return Batcher(zero_gpu.load(CHECKPOINTS / name))
 
 
 def batcher(name: str) -> Batcher:
@@ -98,8 +99,15 @@ def metrics() -> dict[str, dict[str, Any]]:
 
 
 def device_name() -> str:
-    """Where the models run, for the page: "CPU", "Apple GPU (MPS)", or the CUDA card by name."""
+    """Where the models run, for the page: "CPU", "Apple GPU (MPS)", "ZeroGPU", or the CUDA card by name."""
+    if zero_gpu.HERE:
+        return "ZeroGPU"
     device = choose_device()
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return {"cpu": "CPU", "mps": "Apple GPU (MPS)"}[device.type]
+
+
+if zero_gpu.HERE:  # the process that is lent the GPU is forked off this one, and has what was loaded before
+    for _name in names():
+        load(_name)
