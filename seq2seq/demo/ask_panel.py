@@ -12,8 +12,8 @@ import pandas as pd
 
 from seq2seq.comparison import different_words
 from seq2seq.demo import models
-from seq2seq.demo.attention_view import PIECES, AttentionView, message, view
-from seq2seq.demo.links import BEAMS
+from seq2seq.demo.attention_view import AttentionView, message, view
+from seq2seq.demo.links import BEAMS, PIECES
 from seq2seq.dial import LEARNED, ONE_HOT, UNIFORM, Dial
 from seq2seq.explain import verdict, weigh
 from seq2seq.search import Node

@@ -27,8 +27,10 @@ const warnings = make("ul", "lens-warnings", body);
 
 let pinned = null; // the chip a click holds: {side, index}
 let said = ""; // the words of both sides
+let drawn = ""; // the view that stands there
 let weights = null; // rows x columns of what is drawn; null if words have nothing to do with one another
 let top = 1; // the weight at which a chip is fully shaded
+let replay = null; // {timer, count}: the words of a finished translation appear again, one by one
 let outlined = []; // the outline of the chosen row or column, as Plotly shapes
 const queue = plotQueue();
 
@@ -141,16 +143,41 @@ function sizes(view, width) {
   return { left, top, right, narrow, width: left + right + cell * S, height: top + 12 + (T > 12 ? 26 : 32) * T };
 }
 
+// On a stage all cells fit, and the type is as large as they allow: a slanted label needs more room than its cell is high.
+function stageSizes(view) {
+  const [T, S] = [view.rows.length, view.columns.length];
+  const [width, height] = [scroller.clientWidth, scroller.clientHeight];
+  for (let font = 34; ; font--) {
+    const left = 24 + 0.6 * font * longest(view.rows.concat("xxxxxx"));
+    const top = 18 + font + 0.42 * font * longest(view.columns);
+    const right = Math.max(12, 0.42 * font * longest(view.columns.slice(-1)));
+    const cell = [(width - left - right) / S, (height - top - 8) / T].map((room, axis) => Math.max(4, Math.min(room, axis ? 110 : 190)));
+    if (font > 9 && (cell[0] < 1.45 * font || cell[1] < 1.2 * font)) continue;
+    return { left, top, right, font, narrow: true, width: left + right + cell[0] * S, height: top + 8 + cell[1] * T };
+  }
+}
+
 function draw(view) {
   const { data, layout } = painted(view.figure);
   const width = scroller.clientWidth || 600;
-  const size = weights ? sizes(view, width) : { width };
+  const size = !weights ? { width } : onStage() ? stageSizes(view) : sizes(view, width);
   layout.width = size.width;
+  if (weights && replay) {
+    const hide = (row, index, nothing) => (index < replay.count ? row : row.map(() => nothing));
+    data[0].z = data[0].z.map((row, index) => hide(row, index, 0));
+    if (data[0].text) data[0].text = data[0].text.map((row, index) => hide(row, index, ""));
+  }
+  if (size.font) {
+    layout.font.size = size.font;
+    if (data[0].textfont) data[0].textfont.size = Math.max(10, Math.round(0.72 * size.font));
+    const labels = view.figure.layout.yaxis.ticktext;
+    if (replay) layout.yaxis.ticktext = labels.map((label, index) => (index < replay.count ? label : ""));
+  }
   if (weights) {
     layout.height = size.height;
     layout.margin = { l: size.left, r: size.right, t: size.top, b: 12 };
     data[0].showscale = !size.narrow;
-    if (size.narrow) data[0].texttemplate = "";
+    if (size.narrow && !size.font) data[0].texttemplate = "";
   }
   queue.add(() => Plotly.react(plot, data, { ...layout, shapes: outlined }, PLOT_CONFIG).then(listen));
 }
@@ -163,10 +190,52 @@ function listen() {
   plot.on("plotly_unhover", () => shade(pinned));
 }
 
+// -- replay ---------------------------------------------------------------------------------------------------------
+
+// Shows the first `count` words; those to come keep their room, so that nothing jumps.
+function upTo(count) {
+  [...lines.target.children].forEach((chip, index) => chip.classList.toggle("lens-to-come", index >= count));
+  root.dataset.shown = Math.min(count, lines.target.children.length);
+}
+
+function stopReplay() {
+  if (replay) clearInterval(replay.timer);
+  replay = null;
+  delete root.dataset.replay;
+}
+
+function step() {
+  replay.count += 1;
+  upTo(replay.count);
+  shade({ side: "target", index: replay.count - 1 });
+  if (weights) draw(props.value);
+  if (replay.count < lines.target.children.length) return;
+  stopReplay();
+  root.dataset.replay = "over";
+}
+
+// Asked for by present.js; asked again it pauses, and then goes on.
+root.addEventListener("lens-replay", ({ detail }) => {
+  if (body.hidden || !props.value.rows.length || props.value.growing) return;
+  if (replay && replay.timer) {
+    clearInterval(replay.timer);
+    replay.timer = null;
+    root.dataset.replay = "paused";
+    return;
+  }
+  replay = replay || { count: 0 };
+  replay.timer = setInterval(step, detail.pace);
+  root.dataset.replay = "playing";
+  step();
+});
+
 // -- all of it ------------------------------------------------------------------------------------------------------
 
 function render() {
   const view = props.value;
+  const now = JSON.stringify(view);
+  if (replay && (now !== drawn || !onStage())) stopReplay(); // of another sentence, or for people who have left
+  drawn = now;
   if (!present(view, message, body)) return;
   const words = JSON.stringify([view.rows, view.columns]);
   if (words !== said) pinned = null; // a held chip belongs to the words it was chosen among
@@ -186,7 +255,8 @@ function render() {
   caption.textContent = view.caption;
   plot.setAttribute("aria-label", view.caption);
   fillList(warnings, view.warnings);
-  shade(pinned);
+  upTo(replay ? replay.count : Infinity);
+  shade(replay ? { side: "target", index: replay.count - 1 } : pinned);
   if (!scroller.hidden) draw(view);
 }
 

@@ -22,8 +22,6 @@ class AttentionView(PageComponent):
     SCRIPT = "attention_view.js"
 
 
-WORDS, PIECES = "words", "pieces"
-"""What a picture may be of."""
 TOO_LARGE = (
     "This sentence is too long for a picture. Its weights are in the JSON that the API and the command line give."
 )

@@ -45,7 +45,9 @@ def run(text: str, reference: str, left: str, right: str, beam_size: float) -> t
         comparison = compare(*sides, text, reference, beam_size=int(beam_size))
     except models.REFUSALS as error:
         return message(str(error)), None
-    return duet(comparison, models.labels(left, right)), comparison
+    named = {"left": left, "right": right, "beam": int(beam_size), "reference": comparison.reference or ""}
+    link = links.query(links.COMPARE, text=comparison.left.text, **named)
+    return duet(comparison, models.labels(left, right)) | {"link": link}, comparison
 
 
 def saw(comparison: Comparison | None, question: str) -> tuple[Any, Any, str]:
@@ -95,16 +97,17 @@ def example() -> tuple[Any, ...]:
 
 
 def opened(request: gr.Request) -> tuple[Any, ...]:
-    """What the page opens with: text, right model, beam, then as `everything`. A link,
-    `/?tab=compare&text=…&checkpoint=…&beam=…`, says what; without one it is the example."""
+    """What the page opens with: text, reference, models and beam for the controls, then as `everything`. A link,
+    `/?tab=compare&text=…&left=…&right=…&beam=…&reference=…`, says what; without one it is the example. `checkpoint`, as links
+    to Translate have it, is the right model."""
     asked = links.asked(request, links.COMPARE)
     if not asked:
-        return *(gr.skip(),) * 3, *example()
-    beam = links.beam_size(asked)
+        return *(gr.skip(),) * 5, *example()
     left, right = models.default_pair()
-    right = asked.get("checkpoint", right)
-    known = right if right in models.names() else gr.skip()
-    return asked["text"], known, beam, *everything(asked["text"], "", left, right, beam, SAW)
+    pair = asked.get("left", left), asked.get("right", asked.get("checkpoint", right))
+    known = [name if name in models.names() else gr.skip() for name in pair]
+    text, reference, beam = asked["text"], asked.get("reference", ""), links.beam_size(asked)
+    return text, reference, *known, beam, *everything(text, reference, *pair, beam, SAW)
 
 
 # -- layout and wiring ---------------------------------------------------------------------------------------------
@@ -155,7 +158,7 @@ def compare_tab(page: gr.Blocks) -> None:
         # Another sentence, so the reference of the old one goes.
         fill = f"() => [{json.dumps(example)}, '', Date.now()]"
         button.click(None, None, [text, reference, asked], js=fill, api_visibility="private")
-    page.load(opened, None, [text, right, beam, columns, result, *maps], **options)
+    page.load(opened, None, [*inputs, columns, result, *maps], **options)
 
     bottleneck_panel(left, right, beam)
     long_view_panel()

@@ -5,6 +5,7 @@ const root = document.createElement("div");
 const message = make("p", "lens-message", root);
 message.setAttribute("role", "alert");
 const body = make("div", "duet", root);
+const sentence = make("p", "duet-text", body); // seen on a stage only, where the text box is not
 const columns = make("div", "duet-columns", body);
 const panes = [pane(), pane()];
 const controls = make("div", "duet-controls", body);
@@ -77,6 +78,7 @@ function show(count) {
     words.querySelectorAll(".duet-word").forEach((word, index) => word.classList.toggle("duet-hidden", index >= shown)),
   );
   scrubber.value = shown;
+  root.dataset.shown = shown;
   counter.textContent = `${shown} / ${last} words`;
 }
 
@@ -86,12 +88,19 @@ function stop() {
   play.textContent = "▶ Play";
 }
 
-function start(from) {
+function start(from, pace = Math.min(A_WORD, IN_ALL / last)) {
   stop();
   show(from);
   play.textContent = "❚❚ Pause";
-  timer = setInterval(() => (shown < last ? show(shown + 1) : stop()), Math.min(A_WORD, IN_ALL / last));
+  timer = setInterval(() => (shown < last ? show(shown + 1) : stop()), pace);
 }
+
+// Asked for by present.js; asked again it pauses, and then goes on.
+root.addEventListener("lens-replay", ({ detail }) => {
+  if (!last) return;
+  if (timer && shown < last) stop(); // at the last word its time is over
+  else start(shown < last ? shown : 0, detail.pace);
+});
 
 play.addEventListener("click", () => (timer ? stop() : start(shown < last ? shown : 0)));
 replay.addEventListener("click", () => start(0));
@@ -109,7 +118,7 @@ function render() {
   current = next;
   stop();
   if (!drawn) return;
-  body.dataset.text = value.text;
+  body.dataset.text = sentence.textContent = value.text;
   value.sides.forEach((side, index) => fill(side, panes[index]));
   last = Math.max(...value.sides.map((side) => side.words.length));
   scrubber.max = last;

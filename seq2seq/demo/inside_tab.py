@@ -22,7 +22,9 @@ ABOUT = (
 def look(text: str, checkpoint: str) -> dict[str, Any]:
     """What the tab shows of a sentence."""
     try:
-        return inside_view(open_up(models.translator(checkpoint), text), models.label(checkpoint))
+        inside = open_up(models.translator(checkpoint), text)
+        link = links.query(links.INSIDE, text=inside.translation.text, checkpoint=checkpoint)
+        return inside_view(inside, models.label(checkpoint)) | {"link": link}
     except models.REFUSALS as error:
         return message(str(error))
 

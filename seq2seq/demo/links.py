@@ -1,14 +1,26 @@
-"""Links: `/?text=…&checkpoint=…&beam=…&tab=…` opens a tab with what it names."""
+"""Links: `/?text=…&checkpoint=…&beam=…&tab=…` opens a tab with what it names, on any host that runs the page."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
 
 TABS = TRANSLATE, COMPARE, INSIDE, BATCH = ("translate", "compare", "inside", "batch")
 BEAMS = 10
 """The widest beam the page offers."""
+WORDS, PIECES = "words", "pieces"
+"""What a picture may be of."""
+DEFAULTS = {"beam": "1", "unit": WORDS, "eos": "0", "reference": "", "tab": TRANSLATE}
+"""What a link need not say."""
+
+
+def query(tab: str, **named: Any) -> str:
+    """The link to what a tab shows, without the address of the page: the browser knows that. Read by the functions below."""
+    said = {key: str(int(value) if isinstance(value, bool) else value) for key, value in (named | {"tab": tab}).items()}
+    # A half of a character pair cannot be encoded; it must not cost the translation.
+    return urlencode({key: value for key, value in said.items() if value != DEFAULTS.get(key)}, errors="replace")
 
 
 def asked(request: gr.Request, tab: str) -> dict[str, str]:
@@ -24,7 +36,13 @@ def beam_size(query: dict[str, str]) -> int:
     return int(beam) if beam in map(str, range(1, BEAMS + 1)) else 1
 
 
+def switches(query: dict[str, str]) -> tuple[str, bool]:
+    """Words or pieces, and whether the row of `<eos>` is shown; the default for whatever else stands there."""
+    return PIECES if query.get("unit") == PIECES else WORDS, query.get("eos") == "1"
+
+
 def tab(request: gr.Request) -> Any:
-    """The tab that `/?tab=…` asks for."""
+    """The tab that `/?tab=…` asks for; with `present=1` only one that can be presented."""
     wanted = request.query_params.get("tab")
-    return gr.update(selected=wanted) if wanted in TABS else gr.skip()
+    offered = (TRANSLATE, COMPARE) if request.query_params.get("present") == "1" else TABS
+    return gr.update(selected=wanted) if wanted in offered else gr.skip()

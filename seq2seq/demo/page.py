@@ -12,6 +12,7 @@ import gradio as gr
 from seq2seq.demo import api, compare_tab, links, models, translate_tab
 from seq2seq.demo.batch_tab import batch_tab
 from seq2seq.demo.inside_tab import inside_tab
+from seq2seq.demo.present import Presenter, presenter
 from seq2seq.demo.sessions import light_sessions
 from seq2seq.upload import MAX_BYTES
 
@@ -40,6 +41,7 @@ def build() -> gr.Blocks:
         gr.api(api.highlight, api_name="highlight", concurrency_limit=4)
         api.batch_endpoint()
         gr.HTML(HEADER.format(device=escape(models.device_name())))
+        Presenter(presenter(translate_tab.EXAMPLES), elem_id="presenter")
         with gr.Tabs() as tabs:
             with gr.Tab("Translate", id=links.TRANSLATE):
                 sentence = translate_tab.translate_tab(page)

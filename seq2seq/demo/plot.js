@@ -5,6 +5,8 @@ const PLOT_CONFIG = { displayModeBar: false, displaylogo: false, showSendToCloud
 
 const isDark = () => document.body.classList.contains("dark");
 
+const onStage = () => document.body.classList.contains("presenting"); // see present.js
+
 const make = (tag, className, parent) => {
   const node = document.createElement(tag);
   node.className = className;
@@ -17,7 +19,18 @@ function present(view, message, body) {
   message.textContent = (view && view.message) || "";
   message.hidden = !message.textContent;
   body.hidden = !view || Boolean(view.message);
+  follow(view, body);
   return !body.hidden;
+}
+
+// A view may carry the link to itself, which `present.js` puts into the address bar and shares. One without it, as the answer
+// to a question about a sentence has it, keeps the last one; a message and an unfinished translation have none.
+function follow(view, body) {
+  if (!view || !("link" in view || view.message || view.growing)) return;
+  const link = view.link || "";
+  if (body.dataset.link === link) return;
+  body.dataset.link = link;
+  document.dispatchEvent(new CustomEvent("lens-link"));
 }
 
 function fillList(list, texts) {
@@ -59,11 +72,13 @@ function mount(root, render, box) {
   };
   watch("value", draw);
   draw();
-  let width = 0;
+  let size = "";
   new ResizeObserver(() => {
-    // Also fires when a hidden tab is shown; a chart's own growth does not change the width.
-    if (box.clientWidth && box.clientWidth !== width) {
-      width = box.clientWidth;
+    // Also fires when a hidden tab is shown. A chart's own growth changes the height only, and on a stage, where the picture
+    // fits its place, not even that.
+    const now = onStage() ? `${box.clientWidth} ${box.clientHeight}` : `${box.clientWidth}`;
+    if (box.clientWidth && now !== size) {
+      size = now;
       draw();
     }
   }).observe(box);

@@ -17,8 +17,8 @@ import gradio as gr
 
 from seq2seq.comparison import Comparison
 from seq2seq.demo import models
-from seq2seq.demo.attention_view import PIECES
 from seq2seq.demo.component import PageComponent
+from seq2seq.demo.links import PIECES
 from seq2seq.explain import evidence
 from seq2seq.picture import to_svg
 from seq2seq.report import PLOTLY_HERE, to_csv, to_html

@@ -14,8 +14,8 @@ import pandas as pd
 
 from seq2seq.demo import links, models
 from seq2seq.demo.ask_panel import ask_panel, controls
-from seq2seq.demo.attention_view import MAX_CELLS, PIECES, WORDS, AttentionView, message, view
-from seq2seq.demo.links import BEAMS
+from seq2seq.demo.attention_view import MAX_CELLS, AttentionView, message, view
+from seq2seq.demo.links import BEAMS, PIECES, WORDS
 from seq2seq.demo.take_away import of_translation, take_away
 from seq2seq.figures import grid
 from seq2seq.translation import Translation
@@ -46,8 +46,14 @@ Shown = tuple[Any, ...]
 
 def show(translation: Translation, unit: str, eos: bool) -> Shown:
     """A finished translation as everything the tab shows."""
-    picture = view(translation, pieces=unit == PIECES, show_eos=eos)
-    return picture, translation.translation, translation, *tables(translation, unit, eos)
+    return picture(translation, unit, eos), translation.translation, translation, *tables(translation, unit, eos)
+
+
+def picture(translation: Translation, unit: str, eos: bool) -> dict[str, Any]:
+    """The view of a finished translation, with the link that opens it."""
+    made, beam = translation.checkpoint, translation.beam_size
+    link = links.query(links.TRANSLATE, text=translation.text, checkpoint=made, beam=beam, unit=unit, eos=bool(eos))
+    return view(translation, pieces=unit == PIECES, show_eos=eos) | {"link": link}
 
 
 def failed(error: Exception) -> Shown:
@@ -92,8 +98,8 @@ def translate(text: str, checkpoint: str, beam_size: float, unit: str, eos: bool
             return
         last = None
         for last in paced(translator.stream(text)):
-            picture = view(last, pieces=unit == PIECES, show_eos=eos, growing=True)
-            yield picture, last.translation, gr.skip(), gr.skip(), gr.skip()
+            growing = view(last, pieces=unit == PIECES, show_eos=eos, growing=True)
+            yield growing, last.translation, gr.skip(), gr.skip(), gr.skip()
         yield show(last, unit, eos)
     except models.REFUSALS as error:
         yield failed(error)
@@ -122,7 +128,7 @@ def redraw(translation: Translation | None, unit: str, eos: bool) -> tuple[Any, 
     """The same translation, drawn with the other switches."""
     if translation is None:
         return gr.skip(), gr.skip(), gr.skip()
-    return view(translation, pieces=unit == PIECES, show_eos=eos), *tables(translation, unit, eos)
+    return picture(translation, unit, eos), *tables(translation, unit, eos)
 
 
 @cache
@@ -132,20 +138,21 @@ def example() -> Shown:
 
 
 def opened(request: gr.Request) -> Iterator[Shown]:
-    """What the page opens with: text, checkpoint and beam for the controls, then as `translate`. A link,
-    `/?text=…&checkpoint=…&beam=…`, says what; without one it is the example, which stands in the controls already."""
+    """What the page opens with: text, checkpoint, beam and switches for the controls, then as `translate`. A link,
+    `/?text=…&checkpoint=…&beam=…&unit=pieces&eos=1`, says what; without one it is the example, which stands in the controls
+    already."""
     asked = links.asked(request, links.TRANSLATE)
     if not asked:
         try:
-            yield (*(gr.skip(),) * 3, *example())
+            yield (*(gr.skip(),) * 5, *example())
         except models.REFUSALS as error:
-            yield (*(gr.skip(),) * 3, *failed(error))
+            yield (*(gr.skip(),) * 5, *failed(error))
         return
     checkpoint = asked.get("checkpoint", models.names()[0])
-    beam = links.beam_size(asked)
+    settings = links.beam_size(asked), *links.switches(asked)
     known = checkpoint if checkpoint in models.names() else gr.skip()
-    for shown in translate(asked["text"], checkpoint, beam, WORDS, False):
-        yield asked["text"], known, beam, *shown
+    for shown in translate(asked["text"], checkpoint, *settings):
+        yield asked["text"], known, *settings, *shown
 
 
 # -- layout and wiring ---------------------------------------------------------------------------------------------
@@ -169,7 +176,7 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
             1, BEAMS, value=1, step=1, label="Beam (1 = greedy)", elem_id="beam", scale=1, min_width=200, buttons=[]
         )
     french = gr.Textbox("", label="French", interactive=False, buttons=["copy"], elem_id="target-text")
-    picture = AttentionView(None, elem_id="attention-view")
+    heatmap = AttentionView(None, elem_id="attention-view")
     with gr.Row(elem_id="switches"):
         unit = gr.Radio([WORDS, PIECES], value=WORDS, show_label=False, container=False, elem_id="unit", min_width=200)
         eos = gr.Checkbox(False, label="show the <eos> row", container=False, elem_id="eos", min_width=200)
@@ -179,14 +186,14 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
         candidates = gr.Dataframe(label="Likeliest pieces at each step", interactive=False, elem_id="candidates")
     result = gr.State()
     take_away(of_translation, [result, unit, eos], "take")
-    questions = ask_panel(result, picture, unit)
+    questions = ask_panel(result, heatmap, unit)
 
-    outputs = [picture, french, result, weights, candidates]
+    outputs = [heatmap, french, result, weights, candidates]
     inputs = [text, checkpoint, beam, unit, eos]
     options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     # One event for all that ask, so that one translation runs after the other and the last asked for is what is shown.
     # A switch that was moved meanwhile takes effect at its end.
-    redrawing = {"fn": redraw, "inputs": [result, unit, eos], "outputs": [picture, weights, candidates]} | options
+    redrawing = {"fn": redraw, "inputs": [result, unit, eos], "outputs": [heatmap, weights, candidates]} | options
     asking = [text.submit, checkpoint.input, beam.release, asked.change]
     answered = gr.on(asking, translate, inputs, outputs, trigger_mode="always_last", **options).then(**redrawing)
     filling = {"fn": controls, "inputs": result, "outputs": questions} | options
@@ -196,5 +203,5 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
         button.click(None, None, [text, asked], js=fill, api_visibility="private")
     for switch in (unit, eos):
         switch.input(**redrawing)
-    page.load(opened, None, [text, checkpoint, beam, *outputs], **options).then(**filling)
+    page.load(opened, None, [*inputs, *outputs], **options).then(**filling)
     return text

@@ -171,12 +171,14 @@ class Request:
 
 
 def test_links() -> None:
-    text, _, beam, columns, *_ = compare_tab.opened(Request(tab="compare", text=TEXT, beam="2"))
+    text, _, _, _, beam, columns, *_ = compare_tab.opened(Request(tab="compare", text=TEXT, beam="2"))
     assert (text, beam) == (TEXT, 2) and columns["sides"][1]["words"]
-    _, right, _, _, comparison, *_ = compare_tab.opened(Request(tab="compare", text=TEXT, checkpoint="en-fr-plain"))
+    _, _, _, right, _, _, comparison, *_ = compare_tab.opened(
+        Request(tab="compare", text=TEXT, checkpoint="en-fr-plain")
+    )
     assert right == comparison.right.checkpoint == "en-fr-plain"
     *controls, columns, comparison, _, _, said = compare_tab.opened(Request(text=TEXT))
-    assert controls == [gr.skip()] * 3 and said == ""
+    assert controls == [gr.skip()] * 5 and said == ""
     assert columns["text"] == comparison.right.text == compare_tab.EXAMPLES[1], "no link: the example"
 
 

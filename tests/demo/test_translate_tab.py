@@ -117,18 +117,20 @@ class Request:
 
 
 def test_links() -> None:
-    text, checkpoint, beam, picture, *_ = last(opened(Request(text=TEXT, checkpoint="en-fr-plain", beam="2")))
-    assert (text, checkpoint, beam) == (TEXT, "en-fr-plain", 2)
+    text, checkpoint, beam, unit, eos, picture, *_ = last(
+        opened(Request(text=TEXT, checkpoint="en-fr-plain", beam="2"))
+    )
+    assert (text, checkpoint, beam, unit, eos) == (TEXT, "en-fr-plain", 2, WORDS, False)
     assert picture["columns"][:3] == ["A", "small", "dog"]
     for beam in ("0", "99", "x", "-1", "²", "9" * 5000):
         assert last(opened(Request(text="A dog.", beam=beam)))[2] == 1
-    assert "There is no model" in last(opened(Request(text=TEXT, checkpoint="?")))[3]["message"]
+    assert "There is no model" in last(opened(Request(text=TEXT, checkpoint="?")))[5]["message"]
 
 
 def test_without_a_link_the_page_opens_with_the_example_that_stands_in_its_box() -> None:
     for request in (Request(), Request(tab="compare", text=TEXT)):
         ((*controls, picture, french, result, _, _),) = opened(request)
-        assert controls == [gr.skip()] * 3
+        assert controls == [gr.skip()] * 5
         assert result.text == EXAMPLES[0] and picture["columns"] == list(result.source_words)
         assert french == models.translator(models.DEFAULT).translate(EXAMPLES[0]).translation
 

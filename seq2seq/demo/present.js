@@ -1,0 +1,227 @@
+// Share, the address bar, and the mode for a room (see present.py). Runs after plot.js.
+
+const PACE = 600; // milliseconds a word: a room can follow
+const LINK_KEYS = ["text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "tab"]; // see links.py
+const STORED = "attention-lens-sentences";
+const MOST = 200; // sentences in the list
+const FIELDS = "input:not([type=range], [type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable=true]";
+const VIEWS = ["#duet", "#attention-view", "#inside-view"];
+const BOXES = { "#duet": "#compare-text", "#attention-view": "#source-text" };
+
+const root = document.createElement("div");
+const tools = make("div", "stage-tools", root);
+const said = make("span", "stage-said", tools);
+said.setAttribute("role", "status");
+const shareButton = button("Share", "take-button", tools, share);
+const presentButton = button("Present", "take-button", tools, enter);
+presentButton.title = "Large, for a room. Key: P";
+const help = make("div", "stage-help", root);
+help.setAttribute("role", "group");
+help.setAttribute("aria-label", "Presenter mode");
+const place = make("span", "stage-place", help);
+place.setAttribute("role", "status");
+[
+  ["←", "sentence before", () => go(-1)],
+  ["→", "next sentence", () => go(1)],
+  ["Space", "replay, pause", replay],
+  ["F", "full screen", fullScreen],
+  ["E", "edit the sentences", edit],
+  ["Esc", "leave", leave],
+].forEach(([key, does, act]) => button(`${key} ${does}`, "stage-key", help, act));
+const list = make("dialog", "stage-list", root);
+list.setAttribute("aria-labelledby", "stage-title");
+const title = make("h2", "", list);
+title.id = "stage-title";
+title.textContent = "Sentences to present";
+const hint = make("p", "help", list);
+hint.id = "stage-hint";
+hint.textContent = "One English sentence a line. They are kept in this browser; an empty list brings the examples back.";
+const box = make("textarea", "", list);
+box.setAttribute("aria-labelledby", "stage-title");
+box.setAttribute("aria-describedby", "stage-hint");
+const choices = make("div", "take-buttons", list);
+button("Keep", "take-button", choices, keep);
+button("Cancel", "take-button", choices, () => list.close());
+
+let touched = false; // whether anybody has done anything yet
+let before = null; // what had the focus
+let unsaved = null; // the list, where the browser may keep nothing
+
+function button(text, className, parent, act) {
+  const node = make("button", className, parent);
+  node.type = "button";
+  node.textContent = text;
+  node.addEventListener("click", act);
+  return node;
+}
+
+const seen = (node) => Boolean(node && node.getClientRects().length);
+// The view of the open tab.
+const view = () => VIEWS.map((name) => document.querySelector(name)).find(seen);
+
+// -- links ----------------------------------------------------------------------------------------------------------
+
+function shownLink() {
+  const body = view() && view().querySelector("[data-link]");
+  return (body && body.dataset.link) || "";
+}
+
+function setAddress(change) {
+  const query = new URLSearchParams(location.search);
+  change(query);
+  const search = query.size === 0 ? "" : `?${query}`;
+  if (search !== location.search) history.replaceState(history.state, "", location.pathname + search + location.hash);
+}
+
+// What stands there before anybody has touched the page is what its address asked for.
+function followLink() {
+  const link = shownLink();
+  if (!link || !touched) return;
+  setAddress((query) => {
+    LINK_KEYS.forEach((key) => query.delete(key));
+    new URLSearchParams(link).forEach((value, key) => query.set(key, value));
+  });
+}
+
+async function share() {
+  tools.querySelectorAll(".stage-link").forEach((old) => old.remove());
+  const link = shownLink();
+  if (!link) {
+    said.textContent = "There is nothing to share here yet.";
+    return;
+  }
+  const address = `${location.origin}${location.pathname}?${link}`;
+  said.textContent = "";
+  try {
+    await navigator.clipboard.writeText(address);
+    said.textContent = "Link copied";
+  } catch {
+    // No permission, or a page that came over plain http: the link stands there, marked.
+    const field = make("input", "stage-link", tools);
+    field.readOnly = true;
+    field.value = address;
+    field.setAttribute("aria-label", "Link to what is shown");
+    field.select();
+    said.textContent = document.execCommand("copy") ? "Link copied" : "Copy this link with Ctrl+C or ⌘C:";
+  }
+}
+
+document.addEventListener("lens-link", followLink);
+["pointerdown", "keydown"].forEach((kind) => document.addEventListener(kind, () => (touched = true), true));
+
+// -- sentences ------------------------------------------------------------------------------------------------------
+
+const parsed = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean).slice(0, MOST);
+
+function sentences() {
+  let stored = unsaved;
+  try {
+    stored = localStorage.getItem(STORED) || unsaved;
+  } catch {
+    // Some browsers let a page keep nothing; then the list lasts as long as the page.
+  }
+  const own = parsed(stored || "");
+  return own.length ? own : props.value.sentences;
+}
+
+function edit() {
+  box.value = sentences().join("\n");
+  list.showModal();
+}
+
+function keep() {
+  unsaved = parsed(box.value).join("\n");
+  try {
+    localStorage.setItem(STORED, unsaved);
+  } catch {
+    // as above
+  }
+  list.close();
+  say();
+}
+
+const sentenceBox = () => {
+  const shown = view();
+  return shown && document.querySelector(`${BOXES[`#${shown.id}`]} textarea`);
+};
+
+// Where the list stands; −1 at a sentence that is not in it.
+const current = () => sentences().indexOf(sentenceBox() ? sentenceBox().value.trim() : "");
+
+function say(index = current()) {
+  place.textContent = index < 0 ? "" : `${index + 1} / ${sentences().length}`;
+}
+
+function go(direction) {
+  const all = sentences();
+  const text = sentenceBox();
+  if (!text) return;
+  const index = current() < 0 && direction < 0 ? all.length - 1 : (current() + direction + all.length) % all.length;
+  // As if it had been typed and sent.
+  text.value = all[index];
+  text.dispatchEvent(new Event("input", { bubbles: true }));
+  const send = document.querySelector(`${BOXES[`#${view().id}`]} .submit-button`);
+  setTimeout(() => send.click()); // when the page has taken the text in
+  say(index);
+}
+
+// -- the mode -------------------------------------------------------------------------------------------------------
+
+// event: what asked for it; none if the address did, whose tab is not open yet (links.py sees to that one).
+function enter(event) {
+  if (onStage()) return;
+  // Only Translate and Compare can be presented.
+  const shown = view();
+  if (event && (!shown || shown.id === "inside-view")) document.querySelector("button[role=tab]").click();
+  before = document.activeElement;
+  document.body.classList.add("presenting");
+  setAddress((query) => query.set("present", "1"));
+  if (before) before.blur();
+  said.textContent = "";
+  say();
+}
+
+function leave() {
+  document.body.classList.remove("presenting");
+  setAddress((query) => query.delete("present"));
+  if (document.fullscreenElement) document.exitFullscreen();
+  (before && before !== document.body && before.isConnected ? before : presentButton).focus();
+}
+
+function replay() {
+  const scene = view() && view().querySelector(".lens > div");
+  if (scene) scene.dispatchEvent(new CustomEvent("lens-replay", { detail: { pace: PACE } }));
+}
+
+function fullScreen() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else if (document.documentElement.requestFullscreen) document.documentElement.requestFullscreen().catch(() => {});
+}
+
+const KEYS = { ArrowLeft: () => go(-1), ArrowRight: () => go(1), " ": replay, f: fullScreen, e: edit, Escape: leave };
+
+// Before anything else hears of it: under a stage nothing else has keys, but for Tab and Enter.
+function pressed(event) {
+  if (event.altKey || event.ctrlKey || event.metaKey || list.open) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (!onStage()) {
+    if (key === "p" && event.type === "keydown" && !event.target.closest(FIELDS)) enter(event);
+    return;
+  }
+  if (!(key in KEYS)) return;
+  event.preventDefault(); // also of the key's release, which would press a focused button
+  event.stopPropagation();
+  if (event.type === "keydown" && !event.repeat) KEYS[key]();
+}
+
+document.addEventListener("keydown", pressed, true);
+document.addEventListener("keyup", pressed, true);
+document.addEventListener("lens-link", () => onStage() && say());
+if (new URLSearchParams(location.search).get("present") === "1") enter();
+
+// Another tab shows something else, so the address follows.
+document.addEventListener("click", (event) => event.target.closest("button[role=tab]") && setTimeout(followLink, 100));
+
+function render() {}
+
+mount(root, render, root);

@@ -1,0 +1,223 @@
+"""Links and the presenter mode: a link restores the view on another server, and a stage shows the view and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from seq2seq.demo.translate_tab import EXAMPLES
+from tests.browser.conftest import SCREENSHOTS, started
+
+LONG = "A man in a blue shirt and a woman are walking with a black dog."
+SENT = "Two dogs & a <b>cat</b> sleep."
+SIZES = [(1920, 1080), (1024, 768)]
+SHOWN = """(id) => [...document.querySelectorAll(`#${id} :is(.lens-word, .lens-note, .duet-text, .duet-word, .lens-message)`)]
+    .map((node) => node.textContent).join(' ')"""
+# What could be clicked and can be seen, without the chips and the line of help.
+CONTROLS = """() => [...document.querySelectorAll('button, input, textarea, select, a, summary, footer, [role=tab]')]
+    .filter((n) => n.checkVisibility({ visibilityProperty: true }) && !n.closest('.lens-chips, .stage-help'))
+    .map((n) => n.outerHTML.slice(0, 90))"""
+# Words, labels and cells that are not wholly on the screen, above the line of help.
+CUT = """() => {
+    const bottom = document.querySelector('.stage-help').getBoundingClientRect().top + 1;
+    const parts = '.lens-chip, .lens-plot .xtick text, .lens-plot .ytick text, .heatmaplayer image'
+        + ', .duet-word, .duet-text, .duet-legend';
+    return [...document.querySelectorAll(parts), ...document.querySelectorAll('.stage-key')].filter((node) => {
+        const box = node.getBoundingClientRect();
+        const lowest = node.closest('.stage-help') ? innerHeight : bottom;
+        if (!box.width || !node.checkVisibility({ visibilityProperty: true })) return false;
+        return (box.left < 0 || box.top < 0 || box.right > innerWidth || box.bottom > lowest);
+    }).map((node) => node.outerHTML.slice(0, 90));
+}"""
+FITS = "(s) => s.scrollWidth <= s.clientWidth && s.scrollHeight <= s.clientHeight + 1"
+
+
+def query(page: Page) -> dict[str, str]:
+    return {key: values[0] for key, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def until_query(page: Page, **wanted: str) -> None:
+    page.wait_for_function(
+        "wanted => Object.entries(wanted).every(([k, v]) => new URLSearchParams(location.search).get(k) === v)",
+        arg=wanted,
+    )
+
+
+def send(page: Page, text: str, box: str = "#source-text") -> None:
+    page.locator(f"{box} textarea").fill(text)
+    page.locator(f"{box} textarea").press("Enter")
+    until_query(page, text=text)
+
+
+def stage(open_page: Callable[..., Page], more: str = "", **options: object) -> Page:
+    page = open_page(f"?present=1{more}", **options)
+    page.wait_for_selector("body.presenting .lens-plot .xtick text")
+    page.wait_for_function("() => !document.querySelector('.lens-growing')")
+    return page
+
+
+def test_the_address_follows_and_restores_the_view_on_another_server(
+    open_page: Callable[..., Page], browser: Browser, tmp_path: Path
+) -> None:
+    page = open_page("?__theme=dark")
+    assert query(page) == {"__theme": "dark"}, "nothing was asked for yet"
+    page.get_by_label("pieces", exact=True).check()
+    page.get_by_label("show the <eos> row").check()
+    send(page, SENT)
+    until_query(page, unit="pieces", eos="1", checkpoint="en-fr-additive")
+    assert query(page)["__theme"] == "dark" and "tab" not in query(page)
+    page.get_by_role("tab", name="Compare").click()
+    until_query(page, tab="compare", left="en-fr-plain")
+    page.get_by_role("tab", name="Translate").click()
+    until_query(page, text=SENT, unit="pieces")
+    said, search = page.evaluate(SHOWN, "attention-view"), urlsplit(page.url).query
+    compare = f"tab=compare&text={quote(LONG)}&left=en-fr-multiplicative&right=en-fr-classic-plain&beam=2&reference=Un."
+    other = open_page(f"?{compare}", wait_for="#duet .duet-word")
+    assert other.locator("#duet .duet-label").all_inner_texts() == [
+        "With attention (multiplicative)", "Without attention (classic-plain)",
+    ]  # fmt: skip
+    both = other.evaluate(SHOWN, "duet")
+    with started(tmp_path / "app.log") as address:
+        again = browser.new_page()
+        again.goto(f"{address}/?{search}")
+        again.wait_for_function(f"said => ({SHOWN})('attention-view') === said", arg=said)
+        assert again.get_by_label("pieces", exact=True).is_checked()
+        assert again.get_by_label("show the <eos> row").is_checked()
+        assert again.locator("#source-text textarea").input_value() == SENT
+        assert again.locator("#attention-view b").count() == 0
+        again.goto(f"{address}/?{compare}")
+        again.wait_for_function(f"said => ({SHOWN})('duet') === said", arg=both)
+        again.close()
+
+
+@pytest.mark.parametrize("tab", ["translate", "compare"])
+def test_share_copies_the_link_of_what_is_shown(open_page: Callable[..., Page], tab: str) -> None:
+    page = open_page(f"?tab={tab}&text={quote(LONG)}", wait_for="#duet .duet-word" if tab == "compare" else ".xtick")
+    page.wait_for_selector("[data-link*=text]", state="attached")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Share").click()
+    page.wait_for_function("() => document.querySelector('.stage-said').textContent === 'Link copied'")
+    assert page.locator(".stage-said").get_attribute("role") == "status"
+    copied = urlsplit(page.evaluate("navigator.clipboard.readText()"))
+    assert f"{copied.scheme}://{copied.netloc}{copied.path}" == page.url.split("?")[0]
+    named = parse_qs(copied.query)
+    assert named["text"] == [LONG] and named.get("tab", ["translate"]) == [tab]
+
+
+def test_share_without_a_clipboard_shows_the_link(open_page: Callable[..., Page]) -> None:
+    page = open_page(wait_for=".xtick")
+    page.evaluate("""() => {
+        Object.defineProperty(navigator, 'clipboard', { value: undefined });
+        document.execCommand = () => false;
+    }""")
+    page.get_by_role("button", name="Share").click()
+    page.wait_for_selector(".stage-link")
+    assert "Copy this link" in page.locator(".stage-said").inner_text()
+    link = page.locator(".stage-link").input_value()
+    assert parse_qs(urlsplit(link).query)["text"] == [EXAMPLES[0]]
+    assert page.evaluate("getSelection().toString() || document.activeElement.value") == link
+
+
+HOSTILE = [
+    f"text={quote('<img src=x onerror=alert(1)>')}&checkpoint={quote('<b>x</b>')}&beam=-9&unit=x&eos=x&tab=x",
+    f"text={'x' * 20_000}&present=yes",
+    f"text={quote('${alert(1)}')}&tab=compare&left=../../etc&right={quote('<script>')}&beam=1e9",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_links_say_one_line(open_page: Callable[..., Page], hostile: str) -> None:
+    page = open_page(f"?{hostile}", wait_for=".lens-message:not([hidden])")
+    assert page.locator(":is(#attention-view, #duet) :is(img, b, script)").count() == 0
+    assert not page.evaluate("document.body.classList.contains('presenting')")
+
+
+def test_arrows_space_and_escape(open_page: Callable[..., Page]) -> None:
+    page = open_page(wait_for=".xtick")
+    page.locator("#source-text textarea").press("p")
+    assert not page.evaluate("document.body.classList.contains('presenting')"), "it was typed"
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("p")
+    page.wait_for_selector("body.presenting", state="attached")
+    until_query(page, present="1")
+    for key, index in (("ArrowRight", 0), ("ArrowRight", 1), ("ArrowLeft", 0), ("ArrowLeft", 4), ("ArrowRight", 0)):
+        page.keyboard.press(key)
+        until_query(page, text=EXAMPLES[index], present="1")
+        page.wait_for_function(
+            "said => document.querySelector('.stage-place').textContent === said", arg=f"{index + 1} / 5"
+        )
+    words = page.locator("#attention-view .lens-chips").nth(1).locator(".lens-chip").count()
+    page.keyboard.press(" ")
+    page.wait_for_selector("[data-replay=playing][data-shown='2']")
+    page.keyboard.press(" ")
+    page.wait_for_selector("[data-replay=paused]")
+    hidden = page.locator("#attention-view .lens-to-come").count()
+    assert 0 < hidden < words and not page.locator("#attention-view .lens-to-come").first.is_visible()
+    page.keyboard.press(" ")
+    page.wait_for_selector(f"[data-replay=over][data-shown='{words}']")
+    assert page.locator("#attention-view .lens-to-come").count() == 0
+    page.keyboard.press("Escape")
+    page.wait_for_selector("body:not(.presenting) #source-text textarea")
+    assert "present" not in query(page) and query(page)["text"] == EXAMPLES[0]
+
+
+def test_an_edited_list_survives_a_reload(open_page: Callable[..., Page]) -> None:
+    page = stage(open_page)
+    page.keyboard.press("e")
+    box = page.locator(".stage-list textarea")
+    assert box.input_value().splitlines() == list(EXAMPLES)
+    box.fill(f"  A dog sleeps.\n\n{SENT}\n")
+    page.get_by_role("button", name="Keep").click()
+    page.reload()
+    page.wait_for_selector("body.presenting .lens-plot .xtick text")
+    for text in ("A dog sleeps.", SENT):
+        page.keyboard.press("ArrowRight")
+        until_query(page, text=text)
+    page.keyboard.press("e")
+    page.locator(".stage-list textarea").fill(" ")
+    page.get_by_role("button", name="Keep").click()
+    page.keyboard.press("ArrowRight")
+    until_query(page, text=EXAMPLES[0])
+
+
+def test_compare_is_presented_too(open_page: Callable[..., Page]) -> None:
+    page = open_page("?tab=compare&present=1", wait_for="body.presenting #duet .duet-word")
+    page.keyboard.press("ArrowRight")
+    until_query(page, text=EXAMPLES[0], tab="compare", present="1")
+    page.wait_for_function("said => document.querySelector('.duet-text').textContent === said", arg=EXAMPLES[0])
+    page.wait_for_function("() => !document.querySelector('#duet .duet-hidden')")
+    page.keyboard.press(" ")
+    page.wait_for_selector("#duet [data-shown='2']")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("body:not(.presenting) #compare-text textarea")
+
+
+@pytest.mark.parametrize("width, height", SIZES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_stage_shows_the_view_and_nothing_else(
+    open_page: Callable[..., Page], width: int, height: int, theme: str
+) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    for tab in ("translate", "compare"):
+        more = f"&text={quote(LONG)}&__theme={theme}&tab={tab}"
+        wait = "#duet .duet-word" if tab == "compare" else "#attention-view .ytick"
+        page = open_page(f"?present=1{more}", width=width, height=height, wait_for=wait)
+        page.wait_for_function("() => !document.querySelector('.lens-growing')")
+        page.wait_for_function(f"() => !({CUT})().length")
+        assert page.evaluate(CONTROLS) == []
+        assert page.locator("#duet" if tab == "compare" else "#attention-view").evaluate(FITS)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.screenshot(path=SCREENSHOTS / f"present-{tab}-{theme}-{width}.png")
+
+
+def test_nobody_is_moved_who_asked_for_rest(open_page: Callable[..., Page]) -> None:
+    page = stage(open_page)
+    page.emulate_media(reduced_motion="reduce")
+    page.keyboard.press(" ")
+    page.wait_for_selector("[data-replay=playing]")
+    moving = "chip => getComputedStyle(chip).transitionDuration + getComputedStyle(chip).animationName"
+    assert page.locator("#attention-view .lens-chip").first.evaluate(moving) == "0snone"
