@@ -127,6 +127,15 @@ def grow(
             return
 
 
+def greedy(
+    decoder: Decoder, state: DecoderState, src_lengths: Sequence[int], max_lengths: Sequence[int], top_k: int = 1
+) -> list[Hypothesis]:
+    """Greedy search: one hypothesis for each of the B sentences, each at most `max_lengths[b]` long. For one sentence; of many,
+    those that are over are computed on, and a beam of 1 (`beam`) finds the same sooner."""
+    *_, found = grow(greedy_steps(decoder, state, max(max_lengths), top_k), src_lengths, max_lengths)
+    return found
+
+
 # -- beam search ---------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from seq2seq.data import pad_ids
 from seq2seq.decoder import DecoderState
 from seq2seq.dial import Dial
 from seq2seq.model import TOKENIZER_FILE, CheckpointError, Seq2Seq, checkpoint_file
-from seq2seq.search import LENGTH_PENALTY, Beams, Hypothesis, Node, beam, forced, greedy_steps, grow, tree
+from seq2seq.search import LENGTH_PENALTY, Beams, Hypothesis, Node, beam, forced, greedy, greedy_steps, grow, tree
 from seq2seq.tokenizer import SPACE, Pieces, Tokenizer, load_tokenizers
 from seq2seq.translation import Translation
 
@@ -277,7 +277,10 @@ class Translator:
             del order[: len(batch)]
             state, lengths = self._encode([sources[i] for i in batch])
             limits = [self._limit(sources[i]) for i in batch]
-            best = beam(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty, top_k)
+            if len(batch) == beam_size == 1:  # a tenth faster without the bookkeeping of many
+                best = [greedy(self.model.decoder, state, lengths, limits, top_k)]
+            else:
+                best = beam(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty, top_k)
             for i, hypotheses in zip(batch, best):
                 found[i] = hypotheses
         return found

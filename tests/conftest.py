@@ -14,7 +14,6 @@ import torch
 
 from seq2seq.config import EOS, ModelConfig
 from seq2seq.model import Seq2Seq, kinds
-from seq2seq.search import greedy_steps, grow
 from seq2seq.tokenizer import Tokenizer
 from seq2seq.translator import Translator
 
@@ -79,12 +78,6 @@ def model(kind: str, tokenizer: Tokenizer) -> Seq2Seq:
 @pytest.fixture
 def translator(model: Seq2Seq, tokenizer: Tokenizer) -> Translator:
     return Translator(model, tokenizer, "tiny")
-
-
-def greedy(decoder, state, src_lengths, max_lengths, top_k: int = 1):
-    """Greedy search step by step, as the page streams it: what a beam of 1 has to give as well."""
-    *_, found = grow(greedy_steps(decoder, state, max(max_lengths), top_k), src_lengths, max_lengths)
-    return found
 
 
 @pytest.fixture

@@ -17,10 +17,9 @@ from seq2seq.classic import CLASSIC
 from seq2seq.config import BOS, EOS, PAD, UNK, ModelConfig
 from seq2seq.data import pad_ids
 from seq2seq.model import Seq2Seq
-from seq2seq.search import beam, forced
+from seq2seq.search import beam, forced, greedy
 from seq2seq.translator import Translator
 from seq2seq.tutorial import import_tutorial
-from tests.conftest import greedy
 
 Vector, Matrix = list[float], list[list[float]]
 DRAWS = 100

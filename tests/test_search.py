@@ -18,13 +18,14 @@ from seq2seq.search import (
     End,
     beam,
     forced,
+    greedy,
     greedy_steps,
     grow,
     likeliest,
     penalty,
     tree,
 )
-from tests.conftest import greedy, tiny_model
+from tests.conftest import tiny_model
 
 SOURCES = [[4, 5, EOS], [5, EOS], [4, 4, 5, 5, 4, EOS], [UNK, 5, 4, EOS]]
 LIMITS = [6, 4, 9, 7]

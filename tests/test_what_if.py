@@ -11,8 +11,9 @@ from seq2seq.config import PAD
 from seq2seq.data import Pair, pad_ids
 from seq2seq.evaluation import NoAttentionError, evaluate_faithfulness
 from seq2seq.explain import MATTERS, Highlights, highlights, nats, occlusion, verdict, what_if
+from seq2seq.search import greedy
 from seq2seq.translator import SearchError, Translator
-from tests.conftest import UNSEEN, greedy
+from tests.conftest import UNSEEN
 
 TEXT = UNSEEN[1]
 
