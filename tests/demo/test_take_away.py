@@ -13,7 +13,7 @@ from pptx import Presentation
 
 from seq2seq.comparison import compare
 from seq2seq.demo import models, take_away
-from seq2seq.demo.attention_view import PIECES, WORDS
+from seq2seq.demo.links import PIECES, WORDS
 from seq2seq.demo.take_away import KINDS, of_comparison, of_translation
 from seq2seq.report import PLOTLY_HERE
 
