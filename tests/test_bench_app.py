@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from seq2seq import bench
@@ -100,3 +103,14 @@ def test_what_cannot_be_started_is_said(folder, tmp_path):
         app.measure_app(EFFORT, folder)
     with pytest.raises(app.AppError, match="no app.py"):
         app.measure_app(EFFORT, tmp_path / "elsewhere")
+
+
+def test_clients_run_where_a_loop_runs_already():
+    async def answer():
+        return 7
+
+    async def notebook():
+        return app.finished(answer())
+
+    with ThreadPoolExecutor(1) as thread:  # this thread may have a loop too, left by tests in a browser
+        assert thread.submit(asyncio.run, notebook()).result() == 7

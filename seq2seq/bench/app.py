@@ -14,7 +14,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def measure_app(effort: Effort, folder: Path = ROOT) -> dict[str, Any]:
     found: dict[str, Any] = {"imports": imports(folder, effort.imports)}
     with started(folder) as (process, url, began):
         first_page = wait_for_page(process, url, began)
-        translated = asyncio.run(ask(url, [[TWELVE]], 1, ANSWER_LIMIT))
+        translated = finished(ask(url, [[TWELVE]], 1, ANSWER_LIMIT))
         first_translation = time.perf_counter() - began
         if translated["failures"]:
             raise AppError("the app did not answer the first request to /translate")
@@ -53,18 +54,25 @@ def measure_app(effort: Effort, folder: Path = ROOT) -> dict[str, Any]:
             "first_translation_seconds": seconds(first_translation),
             "first_page_beyond_imports_seconds": seconds(first_page - ours["gradio_seconds"] - ours["torch_seconds"]),
             "peak_memory_at_start_bytes": peak(process.pid),
-            "heatmap": asyncio.run(heatmap(url)),
+            "heatmap": finished(heatmap(url)),
             "clients": [],
         }
         texts = captions(200)
         for count in effort.clients:
             calls = [[texts[(i + j * count) % len(texts)] for j in range(effort.client_calls)] for i in range(count)]
-            found["clients"].append(asyncio.run(ask(url, calls, count, effort.client_seconds)))
+            found["clients"].append(finished(ask(url, calls, count, effort.client_seconds)))
         alone = found["clients"][0]["p50_seconds"]
         for row in found["clients"]:
             row["p95_over_one_client_p50"] = significant(row["p95_seconds"] / alone) if alone else None
         found["peak_memory_bytes"] = peak(process.pid)
     return found
+
+
+def finished(work: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine returns, run in a thread of its own: where this one has a loop already, as in a notebook, asyncio
+    refuses another."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def imports(folder: Path, rounds: int) -> dict[str, float]:
