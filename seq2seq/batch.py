@@ -22,7 +22,6 @@ BATCH_LINES, BATCH_CHARACTERS = 128, 8000
 SHOWN_CHARACTERS = 200
 """Of a refused line, which may be megabytes long, in the results."""
 COLUMNS = ("line", "source", "translation", "log_prob", "alignment", "warnings", "error")
-EOS = "<eos>"
 
 
 # -- lines ---------------------------------------------------------------------------------------------------------
@@ -199,7 +198,6 @@ def pharaoh(translation: Translation) -> str:
     on, `<eos>` left out on both sides as `evaluate --alignment` does. Empty for a model without attention."""
     if translation.attention is None:
         return ""
-    S = len(translation.source_words) - (translation.source_words[-1:] == (EOS,))
-    T = len(translation.target_words) - (translation.target_words[-1:] == (EOS,))
+    S, T = translation.lengths
     words = translation.attention[:T, :S]
     return " ".join(f"{weights.argmax()}-{j}" for j, weights in enumerate(words) if weights.any())

@@ -255,8 +255,7 @@ def evaluate_alignment(translator: Translator, examples: Sequence[Alignment]) ->
         made = translator.translate(example.source, target=" ".join(example.target_tokens))
         if made.attention is None:
             raise NoAttentionError("the model has no attention to align by")
-        S = len(made.source_words) - (made.source_words[-1] == "<eos>")
-        T = len(made.target_words) - (made.target_words[-1] == "<eos>")
+        S, T = made.lengths
         cut = made.attention[:T, :S], made.source_words[:S], made.target_words[:T]
         found.append(strongest_links(*cut, example.source_tokens, example.target_tokens))
     scores = alignment_scores(found, [e.sure for e in examples], [e.possible for e in examples])

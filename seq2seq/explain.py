@@ -135,7 +135,7 @@ def highlights(translation: Translation, lost: np.ndarray) -> Highlights | None:
     source is masked like any word; no word is its highlight's own rival.
     """
     attention = translation.attention
-    rows = len(translation.target_words) - (translation.target_words[-1:] == ("<eos>",))
+    _, rows = translation.lengths
     if attention is None or rows < 1 or attention.shape[1] < 2:
         return None
     words = attention[:rows].argmax(axis=1)

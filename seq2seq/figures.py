@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from seq2seq.translation import PADDING, Translation
+from seq2seq.translation import EOS, PADDING, Translation
 
 # One hue, light = none, dark = strong; told apart by lightness alone, so safe for colour-blind readers. On a dark page the
 # empty cell takes the page's tone and strength is brightness. "need" is the scale of occlusion maps, in another hue so that
@@ -38,7 +38,6 @@ THEMES: dict[str, dict[str, Any]] = {
 }
 CLEAR = "rgba(0,0,0,0)"
 FONT = "system-ui, sans-serif"
-EOS = "<eos>"
 NUMBERS_UP_TO = 12
 """Cells carry numbers in pictures of at most so many rows and columns."""
 CELL, LEFT, TOP, AROUND = 44, 110, 90, 20

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure
 
+EOS = "<eos>"
+"""The end mark, as it stands among words and pieces."""
 PADDING = "padding"
 """What the column is called for weight that fell behind the end of the sentence."""
 DIGITS = 6
@@ -74,6 +76,12 @@ class Translation:
     def log_prob(self) -> float:
         """Natural log of the probability of the whole target, `<eos>` included, without length penalty."""
         return sum(self.token_log_probs)
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """Source and target words, `<eos>` left out; a source that was cut and a target that was stopped do not end in it."""
+        source, target = (len(words) - (words[-1:] == (EOS,)) for words in (self.source_words, self.target_words))
+        return source, target
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of `translate --json` and of the API."""

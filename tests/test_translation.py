@@ -107,3 +107,10 @@ def test_a_word_called_padding_keeps_its_own_column(translator):
 
 def test_log_prob_is_recomputed_from_what_is_shown(translation):
     assert replace(translation, token_log_probs=(-1.0, -2.5)).log_prob == -3.5
+
+
+def test_lengths_leave_the_end_mark_out_where_there_is_one(translation):
+    ended = replace(translation, source_words=("A", "dog", "<eos>"), target_words=("Un", "<eos>"))
+    assert ended.lengths == (2, 1)
+    assert replace(ended, source_words=("A", "dog"), target_words=("Un",)).lengths == (2, 1)
+    assert replace(ended, source_words=(), target_words=()).lengths == (0, 0)
