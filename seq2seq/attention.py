@@ -32,7 +32,7 @@ def unnoted(name: str, formula: str, shape: str, value: Tensor) -> Tensor:
 class Attention(nn.Module):
     """Scores to weights to context: what all mechanisms share.
 
-    formula: how `score` is computed from "embedded", "old hidden" and "memory". paper: where that comes from.
+    formula: how `score` is computed from "embedded", "query" and "memory". paper: where that comes from.
     """
 
     formula = ""
@@ -42,16 +42,16 @@ class Attention(nn.Module):
         """memory (B, S, H) -> keys (B, S, A): whatever of the score depends on the source alone, once a sentence."""
         return memory
 
-    def score(self, embedded: Tensor, hidden: Tensor, keys: Tensor) -> Tensor:
-        """embedded (B, E) last target piece, hidden (B, H) decoder state, keys (B, S, A) -> scores (B, S)"""
+    def score(self, embedded: Tensor, query: Tensor, keys: Tensor) -> Tensor:
+        """embedded (B, E) last target piece, query (B, H) decoder state, keys (B, S, A) -> scores (B, S)"""
         raise NotImplementedError
 
     def forward(
-        self, embedded: Tensor, hidden: Tensor, memory: Tensor, keys: Tensor, mask: Tensor, note: Note = unnoted
+        self, embedded: Tensor, query: Tensor, memory: Tensor, keys: Tensor, mask: Tensor, note: Note = unnoted
     ) -> tuple[Tensor, Tensor]:
         """-> context (B, H), the weighted mean of memory, and weights (B, S): each row sums to 1, padding gets 0."""
         note("memory", "encoder(source)", "(B, S, H)", memory)
-        scores = note("scores", self.formula, "(B, S)", self.score(embedded, hidden, keys))
+        scores = note("scores", self.formula, "(B, S)", self.score(embedded, query, keys))
         scores = scores.masked_fill(~mask, float("-inf"))
         weights = note("weights", "softmax(scores)", "(B, S)", torch.softmax(scores, dim=-1, dtype=torch.float32))
         context = torch.bmm(weights.unsqueeze(1).to(memory.dtype), memory).squeeze(1)
@@ -61,7 +61,7 @@ class Attention(nn.Module):
 class AdditiveAttention(Attention):
     """score = vᵀ tanh(W s + U h)  (Bahdanau et al. 2015, appendix A.1.2)"""
 
-    formula = "vᵀ tanh(W old hidden + U memory)"
+    formula = "vᵀ tanh(W query + U memory)"
     paper = "Bahdanau et al. 2015"
 
     def __init__(self, config: ModelConfig) -> None:
@@ -73,8 +73,8 @@ class AdditiveAttention(Attention):
     def project(self, memory: Tensor) -> Tensor:
         return self.key(memory)
 
-    def score(self, embedded: Tensor, hidden: Tensor, keys: Tensor) -> Tensor:
-        return self.energy(torch.tanh(keys + self.query(hidden).unsqueeze(1))).squeeze(-1)
+    def score(self, embedded: Tensor, query: Tensor, keys: Tensor) -> Tensor:
+        return self.energy(torch.tanh(keys + self.query(query).unsqueeze(1))).squeeze(-1)
 
 
 class MultiplicativeAttention(Attention):
@@ -84,7 +84,7 @@ class MultiplicativeAttention(Attention):
     on and nothing more is learned (we tried). Why H and not its root: s and W h come to be aligned (Yang et al. 2022).
     """
 
-    formula = "old hiddenᵀ W memory / H"
+    formula = "queryᵀ W memory / H"
     paper = "Luong et al. 2015"
 
     def __init__(self, config: ModelConfig) -> None:
@@ -94,8 +94,8 @@ class MultiplicativeAttention(Attention):
     def project(self, memory: Tensor) -> Tensor:
         return self.key(memory) / memory.size(-1)
 
-    def score(self, embedded: Tensor, hidden: Tensor, keys: Tensor) -> Tensor:
-        return torch.bmm(keys, hidden.unsqueeze(2)).squeeze(2)
+    def score(self, embedded: Tensor, query: Tensor, keys: Tensor) -> Tensor:
+        return torch.bmm(keys, query.unsqueeze(2)).squeeze(2)
 
 
 ATTENTIONS: dict[str, type[Attention]] = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}

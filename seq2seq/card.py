@@ -81,6 +81,8 @@ def _sizes(config: ModelConfig, metrics: dict[str, Any]) -> str:
     rows += [("embedding", config.embedding_size), ("hidden", config.hidden_size)]
     if config.kind == "additive":
         rows.append(("attention", config.attention_size))
+    if config.query_prev:
+        rows.append(("attention is asked with", "the decoder's state and the piece written last"))
     if config.classic:
         rows.append(("places in the memory (longer sources are cut)", config.max_length))
     for record in RECORDS:

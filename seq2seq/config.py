@@ -21,6 +21,7 @@ class ModelConfig:
     dropout: share of single numbers set to zero in training, on embeddings, memory and readout; in `classic-attention` on
         the decoder's embedding, in `classic-plain` nowhere.
     word_dropout: share of whole words whose embedding is set to zero in training (Gal & Ghahramani 2016); not classic.
+    query_prev: whether attention is asked with the piece written last too, and not with the decoder's state alone.
     max_length: places in the memory of the classic kinds; what is longer is cut. Other kinds have no such limit.
     source_vocab_size: pieces of the source language, if it has its own; 0 for one joint vocabulary of V.
     """
@@ -32,6 +33,7 @@ class ModelConfig:
     attention_size: int = 256
     dropout: float = 0.2
     word_dropout: float = 0.05
+    query_prev: bool = False
     max_length: int = 40
     source_vocab_size: int = 0
 
@@ -43,6 +45,10 @@ class ModelConfig:
             raise ValueError(f"max_length is {self.max_length}; it must be at most {MAX_LENGTH}: no text is that long")
         if self.source_vocab_size < 0:
             raise ValueError(f"source_vocab_size is {self.source_vocab_size}; it must be over 0, or 0 for a joint one")
+        if self.query_prev and (self.classic or self.kind == "plain"):
+            raise ValueError(
+                f"query_prev is set, but a {self.kind} decoder compares no query with the source; leave it out"
+            )
         if self.classic and self.embedding_size != self.hidden_size:
             raise ValueError(
                 f"embedding_size is {self.embedding_size} and hidden_size {self.hidden_size}; "

@@ -148,7 +148,11 @@ class PlainDecoder(Decoder):
 
 
 class AttentionDecoder(PlainDecoder):
-    """A decoder that looks back at every source piece before each step (Bahdanau et al. 2015)."""
+    """A decoder that looks back at every source piece before each step (Bahdanau et al. 2015).
+
+    It asks with its state, as in the paper; with `config.query_prev` also with the piece that it wrote last, of which the state
+    does not know yet: query = hidden + P embedded. A conditional GRU (Sennrich et al. 2017, section 3) has the same end.
+    """
 
     looks_back = True
     weights_name = "weights"
@@ -160,6 +164,11 @@ class AttentionDecoder(PlainDecoder):
     def __init__(self, config: ModelConfig, embedding: Embedding) -> None:
         super().__init__(config, embedding)
         self.attention = ATTENTIONS[config.kind](config)
+        self.query_prev = None
+        if config.query_prev:
+            self.query_prev = nn.Linear(config.embedding_size, config.hidden_size, bias=False)
+            # So it begins as the paper's, and a model that was trained without it can go on with it.
+            nn.init.zeros_(self.query_prev.weight)
 
     def init_state(self, encoded: Encoded, note: Note = unnoted) -> DecoderState:
         """As the plain one, but all memory stays in sight."""
@@ -167,4 +176,8 @@ class AttentionDecoder(PlainDecoder):
         return DecoderState(self.begin(encoded, note), encoded.memory, keys, encoded.mask)
 
     def look(self, embedded: Tensor, state: DecoderState, note: Note) -> tuple[Tensor, Tensor]:
-        return self.attention(embedded, state.hidden, state.memory, state.keys, state.mask, note)
+        if self.query_prev is None:
+            query = note("query", "old hidden", "(B, H)", state.hidden)
+        else:
+            query = note("query", "old hidden + P embedded", "(B, H)", state.hidden + self.query_prev(embedded))
+        return self.attention(embedded, query, state.memory, state.keys, state.mask, note)

@@ -335,12 +335,14 @@ def train(
     torch.manual_seed(config.seed)
     model_config = replace(model_config, vocab_size=len(pieces))
     if begun:
-        rates = {"dropout": model_config.dropout, "word_dropout": model_config.word_dropout}
-        if replace(begun.config, **rates) != model_config:
+        free = {"dropout": model_config.dropout, "word_dropout": model_config.word_dropout}
+        if not begun.config.query_prev:  # what it adds begins at zero, so that the model is still the same
+            free["query_prev"] = model_config.query_prev
+        if replace(begun.config, **free) != model_config:
             raise TrainingError(f"{start_from} has other sizes than asked for: {begun.config}")
     model = Seq2Seq(model_config)
     if begun:
-        model.load_state_dict(begun.state_dict())
+        model.load_state_dict(model.state_dict() | begun.state_dict())
     run = Run(model, pieces, corpus, config, out)
     if resume:
         run.load_state()

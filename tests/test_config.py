@@ -45,6 +45,12 @@ def test_a_bad_model_setting_is_named(name):
         ModelConfig(**{name: MODEL_BAD[name]})
 
 
+@pytest.mark.parametrize("kind", ["plain", *CLASSIC])
+def test_only_a_kind_with_a_query_is_asked_with_the_last_piece(kind):
+    with pytest.raises(ValueError, match=f"^query_prev is set, but a {kind} decoder"):
+        ModelConfig(kind=kind, embedding_size=8, hidden_size=8, query_prev=True)
+
+
 @pytest.mark.parametrize("name", TRAIN_BAD)
 def test_a_bad_training_setting_is_named(name):
     with pytest.raises(ValueError, match=f"^{name} is "):

@@ -50,11 +50,13 @@ def softmax(x: np.ndarray) -> np.ndarray:
     return e / e.sum()
 
 
-@pytest.mark.parametrize("kind", ["plain", *EQUATIONS])
-def test_three_steps_are_the_equations(kind):
+@pytest.mark.parametrize(
+    ("kind", "query_prev"), [("plain", False), *((kind, prev) for kind in EQUATIONS for prev in (False, True))]
+)
+def test_three_steps_are_the_equations(kind, query_prev):
     """hidden = GRU([e ; c], hidden); logits = E tanh(W [hidden ; c ; e]) + b, with c by Bahdanau, by Luong, or the fixed
-    summary."""
-    model = tiny_model(kind, V, sharp=1.0)
+    summary; asked with hidden, or with hidden + P e."""
+    model = tiny_model(kind, V, sharp=1.0, query_prev=query_prev)
     w = values(model.decoder)
     table = w["embedding.weight"]
     state, encoded = begin(model)
@@ -71,7 +73,8 @@ def test_three_steps_are_the_equations(kind):
             else:
                 memory = encoded.memory[b, : len(source)].double().numpy()
                 own = {name.removeprefix("attention."): value for name, value in w.items()}
-                weights = softmax(np.array([EQUATIONS[kind](own, hidden[b], h) for h in memory]))
+                query = hidden[b] + w["query_prev.weight"] @ embedded if query_prev else hidden[b]
+                weights = softmax(np.array([EQUATIONS[kind](own, query, h) for h in memory]))
                 np.testing.assert_allclose(made.weights[b, : len(source)], weights, atol=1e-5)
                 context = weights @ memory
             names = ("rnn.weight_ih", "rnn.weight_hh", "rnn.bias_ih", "rnn.bias_hh")

@@ -18,8 +18,8 @@ from tests.test_encoder import gru
 
 EXPECTED = {
     "plain": "prev embedded old_hidden summary context combined hidden readout logits",
-    "additive": "prev embedded old_hidden memory scores weights context combined hidden readout logits",
-    "multiplicative": "prev embedded old_hidden memory scores weights context combined hidden readout logits",
+    "additive": "prev embedded old_hidden query memory scores weights context combined hidden readout logits",
+    "multiplicative": "prev embedded old_hidden query memory scores weights context combined hidden readout logits",
     "classic-plain": "prev embedded old_hidden combined hidden log_probs",
     "classic-attention": "prev embedded old_hidden memory attn_scores attn_weights attn_applied concatenated combined hidden "
     "log_probs",
@@ -84,6 +84,8 @@ def evaluate(opened: Inside, translator: Translator, name: str, t: int) -> np.nd
     if formula.startswith("softmax("):
         e = np.exp(named[0] - named[0].max())
         return e / e.sum()
+    if formula == "old hidden":
+        return named[0]
     if formula.startswith("[") and ";" in formula:
         return np.concatenate([part.reshape(1, -1) for part in named], axis=1)
     if formula.startswith("relu(") and len(named) == 1 and formula == f"relu({values[name].sources[0]})":
@@ -92,9 +94,9 @@ def evaluate(opened: Inside, translator: Translator, name: str, t: int) -> np.nd
         return (named[0].reshape(-1)[:, None] * named[1][0]).sum(0)
     decoder = translator.model.decoder
     weight = {n: p.detach().double().numpy() for n, p in decoder.named_parameters()}
-    if formula == "old hiddenᵀ W memory / H":
+    if formula == "queryᵀ W memory / H":
         return named[1][0] @ weight["attention.key.weight"].T @ named[0][0] / named[0].size
-    if formula == "vᵀ tanh(W old hidden + U memory)":
+    if formula == "vᵀ tanh(W query + U memory)":
         query = weight["attention.query.weight"] @ named[0][0] + weight["attention.query.bias"]
         return np.tanh(named[1][0] @ weight["attention.key.weight"].T + query) @ weight["attention.energy.weight"][0]
     if formula == "tanh(W [hidden ; context ; embedded])":

@@ -411,6 +411,21 @@ def test_weights_of_another_size_are_refused_before_anything_is_written(data, wh
     assert str(whole("additive")) in str(caught.value) and not (tmp_path / "out").exists()
 
 
+def test_a_query_with_the_last_piece_may_be_added_to_weights_without_it(data, whole, tmp_path):
+    """It begins at zero, as the model it starts from; then it is trained. What has it cannot go on without it."""
+    began = {}
+
+    def note(run) -> None:
+        began["added"] = run.plain_model.decoder.query_prev.weight.detach().clone()
+
+    out = tmp_path / "asked"
+    run = train(model_config(query_prev=True), short(data), out, start_from=whole("additive"), on_start=note)
+    assert not began["added"].any() and run.plain_model.decoder.query_prev.weight.detach().any()
+    assert Seq2Seq.from_pretrained(out).decoder.query_prev.weight.detach().any()
+    with pytest.raises(TrainingError, match="other sizes"):
+        train(model_config(), short(data), tmp_path / "without", start_from=out)
+
+
 def test_a_start_that_is_no_checkpoint_is_refused_before_anything_is_written(data, whole, tmp_path):
     (tmp_path / "empty").mkdir()
     for start, says in ((tmp_path / "none", "no checkpoint at"), (tmp_path / "empty", "is not a checkpoint")):
