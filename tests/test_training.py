@@ -480,7 +480,7 @@ def test_two_processes_learn_what_one_does(data, links, tmp_path, extra):
     arguments = [
         str(part)
         for name, value in settings.items()
-        if value != ()
+        if value != () and value is not False
         for part in ("--" + name.replace("_", "-"), *(value if isinstance(value, tuple) else (value,)))
     ]
     launch = "torch.distributed.run --standalone --nproc_per_node 2 -m seq2seq train"
