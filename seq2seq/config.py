@@ -88,6 +88,8 @@ class TrainConfig:
     links: for each data file a file of word links (`python -m seq2seq align`), towards which attention is trained, with
         `guide_weight` times its cross-entropy beside that of the pieces (guided alignment: Chen et al. 2016).
     join: share of training texts that are several pairs one after the other, so that long texts are seen too.
+    rename, casual: of the pairs with a name or number on both sides, and of all pairs, the share of which a copy is added, with
+        other names or typed in a hurry (`seq2seq.augment`), so that the model learns to copy and to forgive.
     mixed_precision: "no", or "bf16": products in bfloat16, weights and sums in float32. Only training uses it.
     """
 
@@ -111,6 +113,8 @@ class TrainConfig:
     links: tuple[str, ...] = ()
     guide_weight: float = 0.3
     join: float = 0.0
+    rename: float = 0.0
+    casual: float = 0.0
 
     def __post_init__(self) -> None:
         at_least = {
@@ -133,6 +137,9 @@ class TrainConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1")
         if any(times < 0 for times in self.repeat):
             raise ValueError(f"repeat is {self.repeat}; a file cannot be seen less than 0 times")
+        for name in ("rename", "casual"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be from 0 to 1")
         if not 0 <= self.guide_weight < float("inf"):
             raise ValueError(f"guide_weight is {self.guide_weight}; it must be a number that is at least 0")
         if self.schedule not in ("inverse-root", "cosine"):

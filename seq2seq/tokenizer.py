@@ -8,9 +8,10 @@ their own (l' | herbe); English contractions stay whole (don't).
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Backend
@@ -185,13 +186,16 @@ class Tokenizer:
         eos = SPECIALS[EOS]
         return Pieces((*encoding.ids, EOS), (*pieces, eos), (*words, eos), (*word_of, len(words)))
 
-    def decode(self, ids: Sequence[int]) -> Pieces:
-        """The words that generated `ids` make. `<bos>` and `<pad>` must not be among them; `<eos>` may stand last."""
+    def decode(self, ids: Sequence[int], instead: Mapping[int, str] = MappingProxyType({})) -> Pieces:
+        """The words that generated `ids` make. `<bos>` and `<pad>` must not be among them; `<eos>` may stand last.
+
+        instead: what stands in the words for unknown pieces, by their place.
+        """
         tokens = [self.piece(id) for id in ids if id != EOS]
         starts, text = [], ""
-        for token in tokens:
+        for place, token in enumerate(tokens):
             starts.append(len(text))
-            text += token.replace(SPACE, " ")
+            text += token.replace(UNKNOWN_TEXT, instead.get(place, UNKNOWN_TEXT)).replace(SPACE, " ")
         # Spaces that are followed by no word, as a model may write them, are no word: they join the one before them.
         spans = [span for span in self._word_spans(text) if text[slice(*span)].strip()] or [(0, len(text))] * bool(text)
         word_of, words = [], []
@@ -228,9 +232,13 @@ class Tokenizer:
         """One piece as it is shown in tables."""
         return self.unknown_text if id == UNK else self.backend.id_to_token(id)
 
-    def text(self, ids: Sequence[int]) -> str:
-        """`ids` as one line of text, special pieces left out."""
-        tokens = [self.piece(id) for id in ids if id not in (PAD, BOS, EOS)]
+    def text(self, ids: Sequence[int], instead: Mapping[int, str] = MappingProxyType({})) -> str:
+        """`ids` as one line of text, special pieces left out; `instead` as in `decode`."""
+        tokens = [
+            self.piece(id).replace(UNKNOWN_TEXT, instead.get(place, UNKNOWN_TEXT))
+            for place, id in enumerate(ids)
+            if id not in (PAD, BOS, EOS)
+        ]
         return " ".join("".join(tokens).replace(SPACE, " ").split())
 
     def _word_spans(self, text: str) -> list[tuple[int, int]]:

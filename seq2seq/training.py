@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from accelerate import Accelerator
 from torch import Tensor
 from tqdm import tqdm
 
+from seq2seq import augment
 from seq2seq.config import PAD, ModelConfig, TrainConfig
 from seq2seq.data import Corpus, DataError, Item, Links, Pair, read_links, read_pairs
 from seq2seq.evaluation import validation_bleu
@@ -88,27 +90,53 @@ def encode_corpus(files: list[list[Pair]], config: TrainConfig, tokenizer: Token
     """Pairs as ids. Pairs with over `max_pieces` pieces on a side are left out: they cost memory and teach little."""
     pairs, repeat, links = [], [], []
     for i, file in enumerate(files):
-        sources = tokenizer.encode_batch([pair.source for pair in file])
-        targets = tokenizer.encode_batch([pair.references[0] for pair in file])
+        times = config.repeat[i] if config.repeat else 1
         words = read_links(config.links[i]) if config.links else [None] * len(file)
         if len(words) != len(file):
             raise DataError(f"{config.links[i]} has {len(words)} lines, but {config.data[i]} {len(file)} pairs")
-        for number, (source, target, linked) in enumerate(zip(sources, targets, words), 1):
-            if max(len(source.ids), len(target.ids)) <= config.max_pieces:
-                pairs.append((source.ids, target.ids))
-                repeat.append(config.repeat[i] if config.repeat else 1)
-                if linked is not None:
-                    try:
-                        links.append(piece_links(source, target, linked))
-                    except IndexError:
-                        raise DataError(
-                            f"{config.links[i]}, line {number}: a link to a word that is not there"
-                        ) from None
+        counted = [(number, pair, times) for number, pair in enumerate(file)]
+        counted += varied(file, times, config)
+        sources = tokenizer.encode_batch([pair.source for _, pair, _ in counted])
+        targets = tokenizer.encode_batch([pair.references[0] for _, pair, _ in counted])
+        for place, ((number, _, times), source, target) in enumerate(zip(counted, sources, targets)):
+            if max(len(source.ids), len(target.ids)) > config.max_pieces:
+                continue
+            linked = words[number]
+            if linked is not None:
+                if place >= len(file):
+                    linked = still_there(linked, sources[number], source, targets[number], target)
+                try:
+                    links.append(piece_links(source, target, linked))
+                except IndexError:
+                    where = f"{config.links[i]}, line {number + 1}"
+                    raise DataError(f"{where}: a link to a word that is not there") from None
+            pairs.append((source.ids, target.ids))
+            repeat.append(times)
     if not any(repeat):
         raise DataError(
             f"no pair with at most {config.max_pieces} pieces a side is left to train on; raise --max-pieces"
         )
     return Corpus(tuple(pairs), tuple(repeat), tuple(links))
+
+
+def varied(file: Sequence[Pair], times: int, config: TrainConfig) -> list[tuple[int, Pair, int]]:
+    """Copies to be added to a file that is seen `times` an epoch, each time others: of which pair, the copy, and 1."""
+    draw = random.Random(f"{config.seed} varied")
+    copies = []
+    for number, pair in enumerate(file):
+        for _ in range(times):
+            if draw.random() < config.rename and (copy := augment.renamed(pair, draw)):
+                copies.append((number, copy, 1))
+            if draw.random() < config.casual:
+                copies.append((number, augment.casual(pair, draw), 1))
+    return copies
+
+
+def still_there(links: Links, source: Pieces, new_source: Pieces, target: Pieces, new_target: Pieces) -> Links:
+    """The links of a pair that hold for a copy of it: those to words before the first that is missing."""
+    whole = len(target.words) == len(new_target.words)
+    fewer = len(source.words) >= len(new_source.words)
+    return frozenset((i, j) for i, j in links if i < len(new_source.words) - 1) if whole and fewer else frozenset()
 
 
 def piece_links(source: Pieces, target: Pieces, links: Links) -> np.ndarray:

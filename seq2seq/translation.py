@@ -22,6 +22,7 @@ OWN_FIELDS = (
     "translation",
     "target_words",
     "target_pieces",
+    "copied_words",
     "attention",
     "attention_pieces",
     "padding_weight",
@@ -40,6 +41,7 @@ class Translation:
     source_words, target_words: words, the last `<eos>` (a target cut off at the length limit has none).
     source_pieces (S), target_pieces (T): pieces. source_word_of, target_word_of: the index of each piece's word.
     unknown_words: indexes of source words with a piece the model has never seen.
+    copied_words: indexes of target words that the model could not name and that were copied from the source.
     attention: (target words, source words), source pieces summed and target pieces averaged, each row sums to 1;
         attention_pieces: (T, S) as the model computed it. Both None for a model without attention.
     padding_weight: (target words,) the weight that fell on no source word but on places behind the sentence, of a model
@@ -69,6 +71,7 @@ class Translation:
     seconds: float
     hidden_size: int
     warnings: tuple[str, ...] = ()
+    copied_words: tuple[int, ...] = ()
     padding_weight: np.ndarray | None = None
     alternatives: tuple[Translation, ...] = ()
 
@@ -109,6 +112,8 @@ class Translation:
         if self.padding_weight is not None:
             # From the rounded rows, so that they and it make 1 however many words there are.
             made["padding_weight"] = rounded((1 - np.sum(made["attention"], axis=1)).clip(0, 1))
+        if self.copied_words:
+            made["copied_words"] = list(self.copied_words)
         if self.alternatives:
             others = [other.to_dict() for other in self.alternatives]
             made["alternatives"] = [{name: other[name] for name in OWN_FIELDS if name in other} for other in others]

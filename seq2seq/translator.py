@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from seq2seq.config import EOS, UNK
 from seq2seq.data import pad_ids
 from seq2seq.decoder import DecoderState
 from seq2seq.dial import Dial
@@ -166,7 +167,10 @@ class Translator:
         seconds = (time.perf_counter() - began) / max(1, len(texts))
         made = []
         for t, source, best in zip(cleaned, sources, found):
-            first, *others = (self._translation(t, source, hypothesis, seconds, beam_size) for hypothesis in best)
+            first, *others = (
+                self._translation(t, source, hypothesis, seconds, beam_size, given=target is not None)
+                for hypothesis in best
+            )
             made.append(replace(first, alternatives=tuple(others)))
         return made[0] if isinstance(text, str) else made
 
@@ -247,7 +251,8 @@ class Translator:
         """Only the translated texts, for scoring many."""
         check_search(beam_size, 1, length_penalty)
         sources = self.read([clean(t) for t in texts])
-        return [self.target_tokenizer.text(best[0].ids) for best in self.search(sources, beam_size, 1, length_penalty)]
+        found = self.search(sources, beam_size, 1, length_penalty)
+        return [self.target_tokenizer.text(h.ids, copied(source, h)) for source, [h] in zip(sources, found)]
 
     def read(self, texts: Sequence[str]) -> list[Pieces]:
         """Cleaned texts as the pieces that the model is given of them: all, or what its memory has room for."""
@@ -316,8 +321,11 @@ class Translator:
         seconds: float,
         beam_size: int = 1,
         partial: bool = False,
+        given: bool = False,
     ) -> Translation:
-        target = self.target_tokenizer.decode(hypothesis.ids)
+        """given: whether the target is somebody's own, in which nothing is replaced."""
+        instead = {} if given else copied(source, hypothesis)
+        target = self.target_tokenizer.decode(hypothesis.ids, instead)
         warnings = []
         if source.cut:
             words = "word was" if source.cut == 1 else f"{source.cut} words were"
@@ -328,7 +336,10 @@ class Translator:
         if at:
             unknown = list(dict.fromkeys(source.pieces[i] for i in at))
             warnings.append(f"The model does not know {' '.join(unknown[:10])}; it reads an unknown piece there.")
-        if self.target_tokenizer.unknown_id in hypothesis.ids:
+        if instead:
+            words = " ".join(dict.fromkeys(instead.values()))
+            warnings.append(f"Copied from the source, where attention pointed: {words}. The model has no piece for it.")
+        elif self.target_tokenizer.unknown_id in hypothesis.ids:
             warnings.append("The target has pieces that the model does not know; each is written ⁇.")
         if not partial and not hypothesis.finished:
             warnings.append(f"Stopped at the length limit of {len(hypothesis.ids)} pieces.")
@@ -337,7 +348,7 @@ class Translator:
         names = self.target_tokenizer.piece
         return Translation(
             text=text,
-            translation=self.target_tokenizer.text(hypothesis.ids),
+            translation=self.target_tokenizer.text(hypothesis.ids, instead),
             source_words=source.words,
             target_words=target.words,
             source_pieces=source.pieces,
@@ -345,6 +356,7 @@ class Translator:
             source_word_of=source.word_of,
             target_word_of=target.word_of,
             unknown_words=tuple(dict.fromkeys(source.word_of[i] for i in at)),
+            copied_words=tuple(dict.fromkeys(target.word_of[t] for t in instead)),
             attention=words,
             attention_pieces=pieces,
             # Only a classic decoder puts weight where no word stands.
@@ -359,6 +371,19 @@ class Translator:
             hidden_size=self.model.config.hidden_size,
             warnings=tuple(warnings),
         )
+
+
+def copied(source: Pieces, hypothesis: Hypothesis) -> dict[int, str]:
+    """What is copied for pieces that the model could not name, by their place in the target (Luong et al. 2015, "Addressing the
+    Rare Word Problem"): the unknown source piece that was looked at most, or the word, if there is no unknown one."""
+    weights = hypothesis.weights
+    if UNK not in hypothesis.ids or weights is None:
+        return {}
+    unknown = [s for s, id in enumerate(source.ids) if id == UNK]
+    at = unknown or [s for s, id in enumerate(source.ids) if id != EOS]
+    texts = [source.pieces[s] if unknown else source.words[source.word_of[s]] for s in at]
+    places = [t for t, id in enumerate(hypothesis.ids) if id == UNK]
+    return {t: texts[int(weights[t, at].argmax())] for t in places} if at else {}
 
 
 def to_words(weights: np.ndarray, source_word_of: Sequence[int], target_word_of: Sequence[int]) -> np.ndarray:

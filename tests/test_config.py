@@ -36,6 +36,8 @@ TRAIN_BAD = {
     "schedule": "linear",
     "guide_weight": float("inf"),
     "join": 1.0,
+    "rename": 1.1,
+    "casual": -0.1,
 }
 
 

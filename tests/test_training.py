@@ -382,6 +382,22 @@ def test_pairs_that_are_left_out_take_their_links_along(data, links, tmp_path):
     assert all(np.array_equal(mine, whole.links[i]) for mine, i in zip(part.links, kept))
 
 
+def test_copies_are_added_with_the_links_that_still_hold(data, links, tmp_path):
+    """Each time a file is seen brings others; the pairs themselves stay, and a link never goes to a word that is not there."""
+    config = short(data, links=links, max_steps=1)
+    bare = train(model_config(), config, tmp_path / "bare").corpus
+    both = train(model_config(), replace(config, casual=1.0, rename=1.0), tmp_path / "both").corpus
+    again = train(model_config(), replace(config, casual=1.0, rename=1.0), tmp_path / "again").corpus
+    assert both.pairs == again.pairs and all(map(np.array_equal, both.links, again.links))
+    kept = [i for i, pair in enumerate(both.pairs) if pair in bare.pairs]
+    assert set(bare.pairs) <= {both.pairs[i] for i in kept}
+    assert sum(both.repeat) >= 2 * sum(bare.repeat), "one hurried copy for each time that a pair is seen"
+    for (source, target), found in zip(both.pairs, both.links, strict=True):
+        assert (found[:, 0] < len(target)).all() and (found[:, 1] < len(source)).all()
+        assert found[-1].tolist() == [len(target) - 1, len(source) - 1]
+    assert np.mean([len(found) for found in both.links]) > 2, "most links hold in the copies too"
+
+
 # -- another run's weights to begin with ---------------------------------------------------------------------------
 
 

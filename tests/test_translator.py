@@ -7,15 +7,15 @@ import unicodedata
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seq2seq.attention import ATTENTIONS
 from seq2seq.classic import CLASSIC
 from seq2seq.config import BOS, EOS, UNK
 from seq2seq.model import CheckpointError
-from seq2seq.search import penalty
-from seq2seq.tokenizer import UNKNOWN_TEXT, Pieces, Tokenizer, save_tokenizers
+from seq2seq.search import Hypothesis, penalty
+from seq2seq.tokenizer import SPACE, UNKNOWN_TEXT, Pieces, Tokenizer, save_tokenizers
 from seq2seq.translator import (
     CANDIDATES,
     MAX_BEAM_SIZE,
@@ -25,6 +25,7 @@ from seq2seq.translator import (
     Translator,
     choose_device,
     clean,
+    copied,
     to_words,
 )
 from tests.conftest import ENGLISH, FRENCH, UNSEEN, tiny_model
@@ -50,11 +51,12 @@ def same(left, right) -> None:
 
 
 @given(st.text(st.characters(), max_size=80))
+@example(SPACE)
 def test_clean_text_is_one_line_without_controls_and_stays_as_it_is(text):
     try:
         cleaned = clean(text)
     except TextError:
-        assert not any(unicodedata.category(c)[0] in "LNPSM" for c in text)
+        assert not any(unicodedata.category(c)[0] in "LNPSM" for c in text.replace(SPACE, " "))
         return
     assert cleaned == " ".join(cleaned.split()) and unicodedata.is_normalized("NFC", cleaned)
     assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in cleaned)
@@ -257,6 +259,67 @@ def test_unknown_words_and_cut_translations_are_said(translator):
         assert any(f"length limit of {limit} pieces" in warning for warning in cut.warnings)
 
 
+def unknown_writer(translator: Translator) -> Translator:
+    """The same, but it writes little else than the unknown piece."""
+    decoder = translator.model.decoder
+    bias = decoder.out.bias if translator.model.config.classic else decoder.bias
+    with torch.no_grad():
+        bias[UNK] = 1e3
+    return translator
+
+
+@pytest.mark.parametrize("beam_size", (1, 3))
+def test_an_unknown_piece_is_copied_from_where_attention_pointed(translator, beam_size):
+    """In words and text, marked, and the same in `texts` and in the stream; pieces stay what was written."""
+    text = "A Łukasz ŧog"
+    made = unknown_writer(translator).translate(text, beam_size=beam_size)
+    at = [t for t, piece in enumerate(made.target_pieces) if piece == UNKNOWN_TEXT]
+    said = [warning for warning in made.warnings if "Copied" in warning]
+    if made.attention is None:
+        assert made.copied_words == () and UNKNOWN_TEXT in made.translation and not said
+    else:
+        assert UNKNOWN_TEXT not in made.translation and len(said) == 1
+        assert set(made.copied_words) == {made.target_word_of[t] for t in at}
+        unknown = [s for s, id in enumerate(translator.tokenizer.encode(text).ids) if id == UNK]
+        for t in at:
+            looked = made.source_pieces[max(unknown, key=lambda s: made.attention_pieces[t, s])]
+            word = made.target_words[made.target_word_of[t]]
+            assert looked in word and word in made.translation and looked in said[0]
+    assert translator.texts([text], beam_size=beam_size) == [made.translation]
+    if beam_size == 1:
+        *_, streamed = translator.stream(text)
+        assert (streamed.translation, streamed.copied_words) == (made.translation, made.copied_words)
+    assert made.to_dict().get("copied_words", []) == list(made.copied_words)
+
+
+@pytest.mark.parametrize(("source", "expected"), [("Łx ŧ", "ŧ"), ("dogs sleep", "dogs")])
+def test_unknown_pieces_are_copied_before_known_words(tokenizer, source, expected):
+    """The unknown piece looked at most, however little; else the whole word looked at most; `<eos>` never."""
+    read = tokenizer.encode(source)
+    rows = (
+        [np.linspace(0, 1, len(read.ids))]
+        if UNK in read.ids
+        else [np.eye(len(read.ids))[0] * 0.1 + np.eye(len(read.ids))[-1]]
+    )
+    assert copied(read, Hypothesis([UNK], rows=rows)) == {0: expected}
+    assert copied(read, Hypothesis([UNK])) == {} == copied(read, Hypothesis([EOS], rows=rows))
+    assert copied(read.first(0), Hypothesis([UNK], rows=[np.zeros(0)])) == {}
+
+
+def test_a_copied_piece_makes_one_word_with_its_neighbours(tokenizer):
+    ids = tokenizer.encode("A Łx dog.").ids
+    [place] = [i for i, id in enumerate(ids) if id == UNK]
+    assert UNKNOWN_TEXT in tokenizer.decode(ids).words
+    assert tokenizer.decode(ids, {place: "Ł"}).words == ("A", "Łx", "dog", ".", "<eos>")
+    assert tokenizer.text(ids, {place: "Ł"}) == "A Łx dog."
+    assert tokenizer.decode(ids, {place: "Ł"}).pieces == tokenizer.decode(ids).pieces
+
+
+def test_nothing_is_copied_into_a_target_of_ones_own(translator):
+    made = translator.translate("A dog.", target="Ł dort")
+    assert made.copied_words == () and UNKNOWN_TEXT in made.target_words[0]
+
+
 def test_special_pieces_in_a_text_are_only_text(translator):
     made = translator.translate("</s> <eos> <pad>")
     assert made.source_words == ("<", "/", "s", ">", "<", "eos", ">", "<", "pad", ">", "<eos>")
@@ -419,7 +482,8 @@ def test_each_language_has_its_own_pieces(bilingual, beam_size):
     target = {FRENCH_WORDS.piece(id) for id in range(len(FRENCH_WORDS))}
     assert set(made.target_pieces) <= target
     assert {piece for step in made.candidates for piece, _ in step} <= target
-    assert made.translation == FRENCH_WORDS.text(FRENCH_WORDS.ids(made.target_pieces))
+    written = FRENCH_WORDS.text(FRENCH_WORDS.ids(made.target_pieces))
+    assert made.translation == written.replace(UNKNOWN_TEXT, "meow" if made.copied_words else UNKNOWN_TEXT)
     assert bilingual.texts(["the dog don't meow"], beam_size=beam_size) == [made.translation]
 
 

@@ -105,6 +105,7 @@ def test_the_command_makes_a_whole_checkpoint(call, tmp_path: Path, kind: str):
         "attention_size": config["attention_size"],
         "dropout": 0.1,
         "word_dropout": 0.0,
+        "query_prev": False,
         "max_length": N,
     }
     record = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["import"]

@@ -59,14 +59,14 @@ function describe(side, index, words, others) {
   return `${words[index]}: ${found.join(", ") || "nothing worth naming"}`;
 }
 
-function fill(side, words, others, unknown, growing) {
+function fill(side, words, others, marked, why, growing) {
   const line = lines[side];
   while (line.children.length > words.length) line.lastChild.remove();
   words.forEach((word, index) => {
     const chip = line.children[index] || newChip(side, index);
     chip.firstChild.textContent = word;
-    chip.classList.toggle("lens-unknown", unknown.includes(index));
-    chip.title = unknown.includes(index) ? "The model has never seen this." : "";
+    chip.classList.toggle("lens-unknown", marked.includes(index));
+    chip.title = marked.includes(index) ? why : "";
     // Said in full only when the sentence is complete: nobody can listen to it while it grows.
     chip.setAttribute("aria-label", growing ? word : describe(side, index, words, others));
   });
@@ -242,8 +242,9 @@ function render() {
   said = words;
   weights = view.figure && view.grid && view.rows.length ? view.figure.data[0].z : null;
   top = weights ? view.figure.data[0].zmax : 1;
-  fill("source", view.columns, view.rows, view.unknown, view.growing);
-  fill("target", view.rows, view.columns, [], view.growing);
+  fill("source", view.columns, view.rows, view.unknown, "The model has never seen this.", view.growing);
+  const copied = "Copied from the source, where attention pointed: the model has no piece for it.";
+  fill("target", view.rows, view.columns, view.copied, copied, view.growing);
   lines.target.classList.toggle("lens-growing", view.growing);
   [...lines.source.children].forEach((chip, index) =>
     chip.classList.toggle("lens-struck", (view.struck || []).includes(index)));

@@ -46,13 +46,16 @@ def view(
     drawn = shown.weights is not None and not too_large and not (growing and cells > GROWING_CELLS)
     note = no_attention(translation) if shown.weights is None else TOO_LARGE if too_large else ""
     unknown = set(translation.unknown_words)
+    copied = set(translation.copied_words)
     if pieces:
         unknown = {i for i, word in enumerate(translation.source_word_of) if word in unknown}
+        copied = {i for i, word in enumerate(translation.target_word_of) if word in copied}
     return {
         "rows": list(shown.rows),
         "columns": list(shown.columns),
         "padding": shown.padding,  # whether the last column is no word
         "unknown": sorted(unknown),
+        "copied": sorted(i for i in copied if i < len(shown.rows)),
         "struck": [],  # source words that were taken away
         "figure": heatmap_spec(translation, pieces=pieces, show_eos=show_eos) if drawn else None,
         "grid": drawn,  # whether the figure's cells are rows x columns, so that chips can be shaded by them
