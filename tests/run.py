@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ALIGNER = "eflomal==2.0.0"
 """The extra `align` in pyproject.toml. It comes as source only: where there is no C compiler, tests do without it."""
+WORKERS = 4
+"""Most processes that test at once: each may need 3 GB of memory."""
 PAUSE = 5
 """Seconds before a failed download is tried once more."""
 LAUNCH = """
@@ -93,8 +95,11 @@ def main() -> int:
         say("no Chromium starts here; install one, put it on PATH or name it in CHROMIUM, and run this again")
         return 1
     say(f"browser: {chromium or 'the one of playwright'}")
-    tests = [sys.executable, "-m", "pytest", *sys.argv[1:]]
-    return subprocess.run(tests, cwd=ROOT, env=os.environ | {"CHROMIUM": chromium}).returncode
+    # A file's tests stay in one process, which starts its own page and browser.
+    workers = ["-n", str(min(os.cpu_count() or 1, WORKERS)), "--dist", "loadfile"]
+    tests = [sys.executable, "-m", "pytest", *workers, *sys.argv[1:]]  # a later -n wins: `-n 0 --pdb`
+    environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"CHROMIUM": chromium}
+    return subprocess.run(tests, cwd=ROOT, env=environment).returncode
 
 
 if __name__ == "__main__":
