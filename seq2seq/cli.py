@@ -215,6 +215,9 @@ def evaluate(
     faithfulness: Annotated[
         bool, typer.Option("--faithfulness", help="With --data: does masking the most attended word matter?")
     ] = False,
+    reverse: Annotated[
+        bool, typer.Option("--reverse", help="Score the other direction: the second column of the file is the source.")
+    ] = False,
     beam: Beam = 1,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -238,7 +241,10 @@ def evaluate(
         if save:
             read_metrics(Path(folder))  # what cannot be read is reported before the work, not after it
         check_search(beam)
-        examples = read_pairs(data) if data else evaluation.read_alignments(alignment)
+        if data:
+            examples = read_pairs(data, reverse)
+        else:
+            examples = [example.turned() if reverse else example for example in evaluation.read_alignments(alignment)]
         check_texts([example.source for example in examples], f"{data or alignment}, pair")
         translator = Translator.from_checkpoint(folder, device)
     try:
@@ -252,7 +258,7 @@ def evaluate(
         raise CallError(f"{checkpoint} has no attention to judge; choose another --checkpoint") from None
     if save:
         given = ("--data", str(data)) if data else ("--alignment", str(alignment))
-        given += ("--faithfulness",) * faithfulness
+        given += ("--faithfulness",) * faithfulness + ("--reverse",) * reverse
         save_score(Path(folder), result, checkpoint, given, beam if data else 1)
     print(json.dumps(result, ensure_ascii=False) if as_json else score_table(result))
 
@@ -318,7 +324,7 @@ def train(
     from seq2seq.classic import CLASSIC, CLASSIC_SIZES
     from seq2seq.data import read_pairs
     from seq2seq.model import kinds
-    from seq2seq.results import after_training
+    from seq2seq.results import after_training, read_metrics
     from seq2seq.training import Run
     from seq2seq.training import train as run_training
     from seq2seq.training_state import TrainingError
@@ -331,7 +337,8 @@ def train(
         model_config, config = configs(settings)
         if model_config.kind not in kinds():
             raise CallError(f"unknown --kind {model_config.kind}; choose one of {', '.join(kinds())}")
-        tests = {path: read_pairs(path) for path in test or ()}
+        tests = {path: read_pairs(path, config.reverse) for path in test or ()}
+        before = start_from and read_metrics(Path(project_path(start_from))).get("training")
         for path, pairs in tests.items():
             check_texts([pair.source for pair in pairs], f"{path}, pair")
     started: list[Run] = []
@@ -348,7 +355,7 @@ def train(
         options = {"tokenizer": tokenizer, "start_from": start_from and Path(project_path(start_from))}
         run = run_training(model_config, config, out, resume=resume, on_start=on_start, **options)
         if run.accelerator.is_main_process:
-            after_training(run, tests, ctx.obj)
+            after_training(run, tests, ctx.obj, before)
     except KeyboardInterrupt:
         saved = f"step {int(started[0].log[-1]['step'])}" if started and started[0].log else "where it began"
         note(f"stopped; the same command with --resume goes on from {saved}")

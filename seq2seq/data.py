@@ -29,14 +29,18 @@ class Pair(NamedTuple):
     source: str
     references: tuple[str, ...]
 
+    def turned(self) -> Pair:
+        """The pair for the other direction; of several references the first is the source."""
+        return Pair(self.references[0], (self.source,))
 
-def read_pairs(path: str | Path) -> list[Pair]:
-    """All pairs of a UTF-8 file: source, reference, further references.
+
+def read_pairs(path: str | Path, reverse: bool = False) -> list[Pair]:
+    """All pairs of a UTF-8 file: source, reference, further references; `reverse`: for the other direction.
 
     `.tsv` (and any other ending) is split on tabs, `.csv` is read as CSV; both may end in `.gz`.
     Raises DataError for a file that is missing, empty, not UTF-8, or has a line without two filled columns.
     """
-    return [pair for _, pair in numbered_pairs(path)]
+    return [pair.turned() if reverse else pair for _, pair in numbered_pairs(path)]
 
 
 def numbered_pairs(path: str | Path) -> list[tuple[int, Pair]]:
@@ -101,12 +105,18 @@ def parse_links(line: str) -> Links:
     return frozenset((int(i), int(j)) for i, j in (link.split("-") for link in line.split()))
 
 
-def read_links(path: str | Path) -> list[Links]:
-    """The links of sentence pairs, one pair a line. Raises DataError."""
+def turned(links: Links) -> Links:
+    """For the other direction."""
+    return frozenset((j, i) for i, j in links)
+
+
+def read_links(path: str | Path, reverse: bool = False) -> list[Links]:
+    """The links of sentence pairs, one pair a line; `reverse`: for the other direction. Raises DataError."""
     found = []
     for number, row in read_rows(Path(path)):
         try:
-            found.append(parse_links(" ".join(row)))
+            links = parse_links(" ".join(row))
+            found.append(turned(links) if reverse else links)
         except ValueError:
             raise DataError(f"{path}, line {number}: a link is not two numbers such as 0-0") from None
     return found

@@ -73,15 +73,18 @@ def score_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def training_record(run: Run, command: str) -> dict[str, Any]:
-    """How the weights came about. `tokens_per_second` leaves validation out, `seconds` does not."""
+def training_record(run: Run, command: str, before: dict[str, Any] | None = None) -> dict[str, Any]:
+    """How the weights came about. `tokens_per_second` leaves validation out, `seconds` does not.
+
+    before: this record of the weights with which the run began.
+    """
     import torch
 
     progress, device = run.progress, run.accelerator.device
-    busy, before = 0.0, 0
+    busy, tokens = 0.0, 0
     for row in run.log:
-        busy += (row["tokens"] - before) / row["tokens_per_second"]
-        before = row["tokens"]
+        busy += (row["tokens"] - tokens) / row["tokens_per_second"]
+        tokens = row["tokens"]
     return {
         "command": command,
         "data": [Path(path).name for path in run.config.data],
@@ -89,7 +92,7 @@ def training_record(run: Run, command: str) -> dict[str, Any]:
         "seconds": round(progress.seconds, 1),
         "steps": int(progress.step),
         "tokens": int(progress.tokens),
-        "tokens_per_second": round(before / busy, 1) if busy else None,
+        "tokens_per_second": round(tokens / busy, 1) if busy else None,
         "best_valid_bleu": round(progress.best_bleu, 2),
         "best_step": int(progress.best_step),
         "seed": run.config.seed,
@@ -97,6 +100,8 @@ def training_record(run: Run, command: str) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "devices": run.accelerator.num_processes,
         "torch": torch.__version__,
+        **({"reverse": True} if run.config.reverse else {}),
+        **({"before": before} if before else {}),
     }
 
 
@@ -106,12 +111,12 @@ def import_record(model: Seq2Seq, encoder: Path, decoder: Path, command: str) ->
     return {"command": command, "encoder": encoder.name, "decoder": decoder.name, "parameters": parameters}
 
 
-def after_training(run: Run, tests: dict[str, list[Pair]], command: str) -> None:
-    """Scores the saved weights, writes metrics and card, prints the metrics."""
+def after_training(run: Run, tests: dict[str, list[Pair]], command: str, before: dict[str, Any] | None = None) -> None:
+    """Scores the saved weights, writes metrics and card, prints the metrics. Arguments as of `training_record`."""
     from seq2seq.evaluation import evaluate
     from seq2seq.translator import Translator
 
-    record = training_record(run, command)
+    record = training_record(run, command, before)
     metrics = read_metrics(run.out)
     if metrics.get("training", {}).get("best_step") != record["best_step"]:
         metrics = {}  # they told of other weights
@@ -119,7 +124,7 @@ def after_training(run: Run, tests: dict[str, list[Pair]], command: str) -> None
     translator = Translator.from_checkpoint(run.out)
     for path, pairs in tests.items():
         note(f"scoring {path}")
-        command = evaluate_command(str(run.out), ("--data", path))
+        command = evaluate_command(str(run.out), ("--data", path) + ("--reverse",) * run.config.reverse)
         metrics[data_name(path)] = {**evaluate(translator, pairs), "command": command}
     write_metrics(run.out, metrics)
     print(json.dumps(metrics, indent=2, ensure_ascii=False))

@@ -69,14 +69,14 @@ def read_corpus(config: TrainConfig) -> list[list[Pair]]:
     for what, given in (("repeat counts", config.repeat), ("link files", config.links)):
         if given and len(given) != len(config.data):
             raise DataError(f"{len(given)} {what} for {len(config.data)} data files; give one for each file")
-    return [read_pairs(path) for path in config.data]
+    return [read_pairs(path, config.reverse) for path in config.data]
 
 
 def read_valid(config: TrainConfig) -> list[list[Pair]]:
     """The pairs of each validation file, of which every one that will be translated can be."""
     if not config.valid:
         raise DataError("no file to validate on; give at least one with --valid")
-    files = [read_pairs(path)[: config.validation_sentences] for path in config.valid]
+    files = [read_pairs(path, config.reverse)[: config.validation_sentences] for path in config.valid]
     for path, file in zip(config.valid, files):
         for number, pair in enumerate(file, 1):
             try:
@@ -91,7 +91,7 @@ def encode_corpus(files: list[list[Pair]], config: TrainConfig, tokenizer: Token
     pairs, repeat, links = [], [], []
     for i, file in enumerate(files):
         times = config.repeat[i] if config.repeat else 1
-        words = read_links(config.links[i]) if config.links else [None] * len(file)
+        words = read_links(config.links[i], config.reverse) if config.links else [None] * len(file)
         if len(words) != len(file):
             raise DataError(f"{config.links[i]} has {len(words)} lines, but {config.data[i]} {len(file)} pairs")
         counted = [(number, pair, times) for number, pair in enumerate(file)]

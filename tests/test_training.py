@@ -26,7 +26,7 @@ from seq2seq import training
 from seq2seq.aligner import to_lines, write_links
 from seq2seq.classic import CLASSIC
 from seq2seq.config import PAD, ModelConfig, TrainConfig
-from seq2seq.data import DataError, read_pairs
+from seq2seq.data import DataError, read_links, read_pairs
 from seq2seq.evaluation import Alignment, evaluate_alignment, validation_bleu
 from seq2seq.model import CheckpointError, Seq2Seq, kinds
 from seq2seq.tokenizer import Tokenizer
@@ -396,6 +396,26 @@ def test_copies_are_added_with_the_links_that_still_hold(data, links, tmp_path):
         assert (found[:, 0] < len(target)).all() and (found[:, 1] < len(source)).all()
         assert found[-1].tolist() == [len(target) - 1, len(source) - 1]
     assert np.mean([len(found) for found in both.links]) > 2, "most links hold in the copies too"
+
+
+def test_the_other_direction_swaps_pairs_and_links(data, links, tmp_path):
+    """Training reversed is training on files whose columns, and whose links, were swapped by hand."""
+    turned = []
+    for path in data:
+        lines = [line.split("\t") for line in Path(path).read_text(encoding="utf-8").splitlines()]
+        turned.append(tmp_path / Path(path).name)
+        turned[-1].write_text("".join(f"{line[1]}\t{line[0]}\n" for line in lines), encoding="utf-8")
+    other = [tmp_path / Path(path).name for path in links]
+    write_links(
+        {path: [frozenset((j, i) for i, j in line) for line in read_links(old)] for path, old in zip(other, links)}
+    )
+    config = short(data, links=links, reverse=True)
+    train(model_config(), config, tmp_path / "flag")
+    by_hand = short(tuple(map(str, turned)), links=tuple(map(str, other)))
+    # The tokenizer learns from texts in their order, so it is given.
+    train(model_config(), by_hand, tmp_path / "hand", tokenizer=tmp_path / "flag" / "tokenizer.json")
+    train(model_config(), config, tmp_path / "again", tokenizer=tmp_path / "flag" / "tokenizer.json")
+    same(tmp_path / "hand", tmp_path / "again")
 
 
 # -- another run's weights to begin with ---------------------------------------------------------------------------
