@@ -23,7 +23,7 @@ RAY = "ray[serve]==2.60.0"
 TRIES = 20
 """How often one search is sent, each time to a replica that seems alive, before this process does it itself."""
 ANSWER_SECONDS = 120
-"""The longest wait for one answer; a replica that is stuck is found and replaced by Ray Serve within a minute."""
+"""The longest wait for one answer. Ray Serve finds that a replica is stuck, and replaces it, sooner."""
 ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Whatever its name says: with it Ray binds to the loopback address on every system, as it does on those two by itself."""
 _replicas: Any = None  # the handle of the deployment, once `start` has made one
@@ -130,9 +130,7 @@ def start(replicas: int) -> None:
     except ImportError:
         raise ScaleError(f"serve needs Ray, which is not installed; install it with: pip install '{RAY}'") from None
 
-    health = {"health_check_period_s": 2, "health_check_timeout_s": 10}
-
-    @serve.deployment(num_replicas=replicas, max_ongoing_requests=2 * HYPOTHESES, **health)
+    @serve.deployment(num_replicas=replicas, max_ongoing_requests=2 * HYPOTHESES, health_check_period_s=2)
     class Replica(Searcher):
         @serve.batch(max_batch_size=HYPOTHESES, batch_wait_timeout_s=0)
         async def __call__(self, wanted: list[Search]) -> list[list[Hypothesis]]:

@@ -113,6 +113,8 @@ def check(python: str, folder: Path, limit: float) -> None:
         french = example(address)
         print(f"its example stood there after {time.monotonic() - began:.1f} seconds: {french}", flush=True)
         print(f"memory: {memory(app.pid)}", flush=True)
+        with urllib.request.urlopen(f"{address}/gradio_api/mcp/schema", timeout=60) as answer:
+            print("tools for language models:", *(tool["name"] for tool in json.load(answer)), flush=True)
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
