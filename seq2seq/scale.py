@@ -21,11 +21,12 @@ from seq2seq.translator import Translator
 
 RAY = "ray[serve]==2.60.0"
 TRIES = 20
-"""How often one search is sent, each time to a replica that seems alive, before this process does it itself."""
+"""How many replicas one search may lose before this process does it itself."""
 ANSWER_SECONDS = 120
 """The longest wait for one answer. Ray Serve finds that a replica is stuck, and replaces it, sooner."""
 ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Whatever its name says: with it Ray binds to the loopback address on every system, as it does on those two by itself."""
+_log = logging.getLogger(__name__)
 _replicas: Any = None  # the handle of the deployment, once `start` has made one
 
 
@@ -85,24 +86,24 @@ class Away(Translator):
         """As of `Translator`, but the replicas choose the size of their batches. A search whose replica died is sent again: it
         changes nothing, so twice is as good as once. When no replica answers at all, this process computes it."""
         wanted = [Search(self.folder, source, beam_size, n_best, length_penalty, top_k) for source in sources]
-        sent = [_replicas.remote(one) for one in wanted]
-        return [self._answer(one, response) for one, response in zip(wanted, sent)]
-
-    def _answer(self, wanted: Search, response: Any) -> list[Hypothesis]:
-        from ray.exceptions import RayActorError
-
-        log = logging.getLogger(__name__)
         try:
-            for _ in range(TRIES):
-                try:
-                    return response.result(timeout_s=ANSWER_SECONDS)
-                except RayActorError as error:
-                    log.warning("a replica was lost (%s); its search is sent again", type(error).__name__)
-                    response = _replicas.remote(wanted)
-            log.warning("no replica lived long enough in %d tries; the search is done here", TRIES)
+            sent = [_replicas.remote(one) for one in wanted]
+            return [_answer(one, response) for one, response in zip(wanted, sent)]
         except Exception as error:
-            log.warning("no replica answers, so the search is done here: %r", error)
-        return super().search([wanted.source], **wanted.settings)[0]
+            _log.warning("no replica answers, so the search is done here: %r", error)
+            return super().search(sources, beam_size, n_best, length_penalty, top_k)
+
+
+def _answer(wanted: Search, response: Any) -> list[Hypothesis]:
+    from ray.exceptions import RayActorError
+
+    for _ in range(TRIES):
+        try:
+            return response.result(timeout_s=ANSWER_SECONDS)
+        except RayActorError as error:
+            _log.warning("a replica was lost (%s); its search is sent again", type(error).__name__)
+            response = _replicas.remote(wanted)
+    return response.result(timeout_s=ANSWER_SECONDS)
 
 
 def running() -> bool:

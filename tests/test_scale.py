@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seq2seq import cli
+from seq2seq import cli, scale
 from seq2seq.demo import models
 from seq2seq.scale import RAY, Search, Searcher
 from seq2seq.translator import Translator
@@ -61,6 +61,19 @@ def test_a_replica_answers_each_search_of_a_mixed_batch_as_a_translator_does() -
             assert len(one.rows) == len(other.rows) and all(
                 map(np.allclose, one.rows, other.rows, [0] * 99, [1e-4] * 99)
             )
+
+
+def test_when_no_replica_answers_the_page_searches_by_itself(monkeypatch, caplog) -> None:
+    class Gone:
+        def remote(self, wanted: Search) -> None:
+            raise ConnectionError("the cluster has ended")
+
+    monkeypatch.setattr(scale, "_replicas", Gone())
+    away = scale.load(models.CHECKPOINTS / models.DEFAULT)
+    made = away.translate(list(TEXTS), beam_size=2)
+    expected = models.translator(models.DEFAULT).translate(list(TEXTS), beam_size=2)
+    assert [one.to_dict() | {"seconds": 0} for one in made] == [one.to_dict() | {"seconds": 0} for one in expected]
+    assert "the cluster has ended" in caplog.text
 
 
 @pytest.mark.skipif(not RAY_IS_HERE, reason=NO_RAY)

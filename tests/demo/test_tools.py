@@ -40,6 +40,7 @@ def test_the_extra_is_the_version_that_is_tested() -> None:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["optional-dependencies"]["mcp"] == [f"mcp=={version('mcp')}"]
+    assert f"mcp=={version('mcp')} " in (ROOT / "tests" / "requirements.txt").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
