@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shlex
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -448,6 +450,28 @@ def import_tutorial(
         f"{config.vocab_size - len(SPECIALS)} target words, hidden size {config.hidden_size}, "
         f"max length {config.max_length}"
     )
+
+
+@app.command()
+def serve(
+    replicas: Annotated[int, typer.Option(metavar="N", help="Processes that search translations.")] = 2,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where the page listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="At which port.")] = 7860,
+) -> None:
+    """Start the page with its searches in replicas on Ray Serve, for many callers. Needs ray: see .github/HOSTING.md."""
+    from seq2seq import scale
+
+    page = Path(__file__).resolve().parent.parent / "app.py"
+    if not page.is_file():
+        raise CallError("there is no app.py beside the package; serve needs a copy of the repository")
+    with bad_input():
+        scale.start(replicas)
+    note(f"replicas are ready: {replicas}")
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # as Ctrl-C; Ray's own handler ends with a dump and code 134
+    os.environ |= {"GRADIO_SERVER_NAME": host, "GRADIO_SERVER_PORT": str(port)}
+    runpy.run_path(str(page), run_name="__main__")
 
 
 @app.command()

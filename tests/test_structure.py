@@ -20,7 +20,7 @@ LAYERS = (
     {"search", "dial", "tutorial"},
     {"translation"},
     {"translator"},
-    {"batching", "evaluation", "explain", "inside", "comparison", "bottleneck", "training_state", "batch"},
+    {"batching", "evaluation", "explain", "inside", "comparison", "bottleneck", "training_state", "batch", "scale"},
     {"training", "trial"},
 )
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from seq2seq import scale
 from seq2seq.batching import Batcher
 from seq2seq.data import DataError
 from seq2seq.demo import zero_gpu
@@ -34,26 +35,34 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: (name != DEFAULT, "classic" in name, name)))
 
 
+_batching = cache(Batcher)
+
+
 @cache
-def load(name: str) -> Batcher:
+def load(name: str) -> Translator:
     """Reads one of `names()` from its folder. Raises CheckpointError for any other name: a visitor must not open a path."""
     if name not in names():
         raise CheckpointError(f"There is no model “{name[:40]}” here. Choose one of: {', '.join(names())}.")
     # One sentence is too small for threads to share, and many callers keep the cores busy by themselves: on two busy cores
     # two threads of torch, which wait for each other without sleeping, took 5 times the processor time of one.
     torch.set_num_threads(1)
-    return Batcher(zero_gpu.load(CHECKPOINTS / name))
-
-
-def batcher(name: str) -> Batcher:
-    """The translator of one of `names()` for callers that come in crowds. Errors as of `load`."""
-    with _LOADING:  # or all who come first would load it, each for itself
-        return load(name)
+    return (scale if scale.running() else zero_gpu).load(CHECKPOINTS / name)
 
 
 def translator(name: str) -> Translator:
     """The translator of one of `names()`. Errors as of `load`."""
-    return batcher(name).translator
+    with _LOADING:  # or all who come first would load it, each for itself
+        return load(name)
+
+
+def batcher(name: str) -> Batcher | scale.Away:
+    """The translator of one of `names()` for callers that come in crowds. Errors as of `load`."""
+    made = translator(name)
+    # Replicas make their batches themselves, so each call goes to them as it comes.
+    if isinstance(made, scale.Away):
+        return made
+    with _LOADING:
+        return _batching(made)
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from seq2seq.demo import api, compare_tab, links, models, translate_tab
+from seq2seq.demo import api, compare_tab, links, models, tools, translate_tab
 from seq2seq.demo.batch_tab import batch_tab
 from seq2seq.demo.inside_tab import inside_tab
 from seq2seq.demo.present import Presenter, presenter
@@ -32,6 +32,7 @@ HEADER = """<div id="lens-header"><span class="lens-device">running on {device}<
 def build() -> gr.Blocks:
     """The page as Gradio blocks; `launch_options` says how it wants to be launched."""
     light_sessions()
+    tools.offer_tools()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS, CACHE_SECONDS)) as page:
         # First, so that no event of the page takes its name.
         gr.api(api.translate, api_name="translate", concurrency_limit=TOGETHER)
@@ -83,4 +84,5 @@ def launch_options() -> dict[str, Any]:
         "show_error": False,
         "max_file_size": MAX_BYTES,
         "state_session_capacity": SESSIONS,
+        **({"mcp_server": True} if tools.wanted() else {}),
     }
