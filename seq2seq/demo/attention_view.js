@@ -13,12 +13,12 @@ const root = document.createElement("div");
 const message = make("p", "lens-message", root);
 message.setAttribute("role", "alert");
 const body = make("div", "lens-body", root);
-const lines = { source: chipLine("English"), target: chipLine("French") };
+const lines = { source: chipLine(translated("English")), target: chipLine(translated("French")) };
 const note = make("p", "lens-note", body);
 const scroller = make("div", "lens-scroll", body);
 scroller.tabIndex = 0;
 scroller.setAttribute("role", "region");
-scroller.setAttribute("aria-label", "Picture; scrolls if it is wide");
+scroller.setAttribute("aria-label", translated("Picture; scrolls if it is wide"));
 const plot = make("div", "lens-plot", scroller);
 plot.setAttribute("role", "img");
 const caption = make("p", "lens-caption", body);
@@ -41,7 +41,7 @@ function chipLine(language) {
 }
 
 // Attention in percent; what a word loses without another one as a number.
-const amount = (weight) => (top === 1 ? `${Math.round(100 * weight)} %` : weight.toFixed(1));
+const amount = (weight) => (top === 1 ? percent(weight) : number(weight, 1));
 
 // -- chips ----------------------------------------------------------------------------------------------------------
 
@@ -55,8 +55,8 @@ function describe(side, index, words, others) {
     .filter(([weight]) => weight >= 0.05 * top)
     .sort((a, b) => b[0] - a[0])
     .slice(0, 3)
-    .map(([weight, word]) => `${amount(weight)} ${side === "target" ? "on" : "of"} ${word}`);
-  return `${words[index]}: ${found.join(", ") || "nothing worth naming"}`;
+    .map(([weight, word]) => translated(side === "target" ? "{share} on {word}" : "{share} of {word}", { share: amount(weight), word }));
+  return translated("{word}: {shares}", { word: words[index], shares: found.join(translated(", ")) || translated("nothing worth naming") });
 }
 
 function fill(side, words, others, unknown, growing) {
@@ -66,7 +66,7 @@ function fill(side, words, others, unknown, growing) {
     const chip = line.children[index] || newChip(side, index);
     chip.firstChild.textContent = word;
     chip.classList.toggle("lens-unknown", unknown.includes(index));
-    chip.title = unknown.includes(index) ? "The model has never seen this." : "";
+    chip.title = unknown.includes(index) ? translated("The model has never seen this.") : "";
     // Said in full only when the sentence is complete: nobody can listen to it while it grows.
     chip.setAttribute("aria-label", growing ? word : describe(side, index, words, others));
   });
