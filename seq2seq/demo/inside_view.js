@@ -265,7 +265,8 @@ function fill(view) {
   for (const entry of boxes) {
     const { box } = entry;
     if (box.missing) continue;
-    entry.formula.textContent = `${box.name} = ${step === 0 ? box.first_formula : box.formula}`;
+    // Some formulas are words, and those have a translation.
+    entry.formula.textContent = `${box.name} = ${translated(step === 0 ? box.first_formula : box.formula)}`;
     const numbers = numbersOf(box, at);
     const full = view.scales[box.name];
     if (box.constant && entry.painted === theme()) continue; // the memory of a long text is big, and stays
