@@ -129,6 +129,7 @@ def heatmap_spec(
     shown = grid(translation, pieces=pieces, show_eos=show_eos, language=language)
     # An empty template: Plotly's own would bring its colours, and 7 kB.
     base = {"template": {}, "paper_bgcolor": CLEAR, "font": {"color": "theme:text", "size": 13, "family": FONT}}
+    base |= separators(language)
     if shown.weights is None:
         return {"data": [], "layout": base | _sentence(translate(no_attention(translation), language))}
     T, S = len(shown.rows), len(shown.columns)

@@ -33,7 +33,7 @@ class Said(str):
     template: str
     values: dict[str, Any]
 
-    def __new__(cls, template: str, **values: Any) -> Said:
+    def __new__(cls, template: str, /, **values: Any) -> Said:
         made = super().__new__(cls, _filled(template, values, ENGLISH))
         made.template, made.values = template, values
         return made

@@ -138,6 +138,7 @@ def _said(row: Row) -> list[str]:
     if row.translation:
         shown["log_prob"] = Said("{value:.2f}", value=row.translation.log_prob)
         shown["warnings"] = " ".join(map(say, row.translation.warnings))
+    shown["error"] = say(row.line.error)
     return [say(cell) if isinstance(cell, Said) else str(cell) for cell in shown.values()]
 
 

@@ -37,7 +37,7 @@ def language() -> str:
     return of_request(request) if request else ENGLISH
 
 
-def say(text: str, **values: Any) -> str:
+def say(text: str, /, **values: Any) -> str:
     """`translate` to that language."""
     return translate(text, language(), **values)
 
@@ -47,7 +47,7 @@ def told(error: Exception) -> str:
     return say(error.args[0])
 
 
-def laid(template: str, **values: Any) -> Said:
+def laid(template: str, /, **values: Any) -> Said:
     """A text of the layout that holds values."""
     made = Said(template, **values)
     _LAID[str(made)] = made
