@@ -17,7 +17,8 @@ TABS = ("translate", "compare", "inside", "batch")
 # Every text that can be seen, and what a screen reader or a pointer is told besides; without the models' words and formulas.
 SHOWN = """() => {
     const models = '.lens-chip, .duet-words, .inside-piece, .inside-picture, .inside-shape, .inside-head strong, .xtick, .ytick'
-        + ', .batch-source, .batch-translation, [data-testid^=cell], .examples, textarea, [lang=fr]:not(html), #ask-without .wrap, #ask-best .wrap, #ask-candidate .wrap';
+        + ', .batch-source, .batch-translation, [data-testid^=cell], .examples, textarea, [lang=fr]:not(html)'
+        + ', .inside-formula, #ask-without .wrap, #ask-best .wrap, #ask-candidate .wrap';
     const seen = (n) => n && n.checkVisibility({ visibilityProperty: true }) && !n.closest(models);
     const texts = [];
     const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -47,7 +48,8 @@ ENGLISH_WORDS = re.compile(
     re.IGNORECASE,
 )
 GRADIO = re.compile(
-    r"(range slider|number input) for .*|Reset to default value|Copy( table data| conversation)?|Fullscreen|Exit fullscreen mode"
+    r"(range slider|number input) for .*|Reset to default value|Copy( table data| conversation)?|Fullscreen"
+    r"|Exit fullscreen mode|Click to upload or drop files"
     r"|(Sort|Select|Go to|Cell|Open|Close|Toggle|Clear|Download|Remove|View|Search|Filter|Drop|Upload)\b.*"
 )
 """Names that Gradio gives its own small controls, in English to everybody."""
