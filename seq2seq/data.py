@@ -17,6 +17,10 @@ import torch
 from torch import Tensor
 
 from seq2seq.config import BOS, PAD
+from seq2seq.language import Said
+
+NO_COMMA = "{path}, line {number}: no comma between source and reference; each line needs both"
+NO_TAB = "{path}, line {number}: no tab between source and reference; each line needs both"
 
 
 class DataError(ValueError):
@@ -50,13 +54,20 @@ def numbered_pairs(path: str | Path) -> list[tuple[int, Pair]]:
     for number, row in read_rows(path):
         cells = [cell.strip() for cell in row]
         if len(cells) < 2:
-            split_by = "comma" if _is_csv(path) else "tab"
-            raise DataError(f"{path}, line {number}: no {split_by} between source and reference; each line needs both")
+            raise DataError(Said(NO_COMMA if _is_csv(path) else NO_TAB, path=path, number=number))
         if not cells[0] or not cells[1]:
-            raise DataError(f"{path}, line {number}: source or reference is empty; fill or remove the line")
+            raise DataError(
+                Said(
+                    "{path}, line {number}: source or reference is empty; fill or remove the line",
+                    path=path,
+                    number=number,
+                )
+            )
         pairs.append((number, Pair(cells[0], tuple(cell for cell in cells[1:] if cell))))
     if not pairs:
-        raise DataError(f"{path} has no lines; expected one pair a line, source and reference separated by a tab")
+        raise DataError(
+            Said("{path} has no lines; expected one pair a line, source and reference separated by a tab", path=path)
+        )
     return pairs
 
 
@@ -71,9 +82,9 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         if path.name.endswith(".gz"):
             raw = gzip.decompress(raw)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+        raise DataError(Said("{path}: no such file", path=path)) from None
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(Said("{path} cannot be read: {error}", path=path, error=str(error))) from error
     lines = raw.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     if lines and not lines[-1]:
         lines.pop()
@@ -82,9 +93,18 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         try:
             text.append(line.removesuffix(b"\r").decode("utf-8"))
         except UnicodeDecodeError as error:
-            raise DataError(f"{path}, line {number}: not UTF-8 ({error.reason}); save the file as UTF-8") from None
+            raise DataError(
+                Said(
+                    "{path}, line {number}: not UTF-8 ({error}); save the file as UTF-8",
+                    path=path,
+                    number=number,
+                    error=error.reason,
+                )
+            ) from None
         if "\0" in text[-1]:
-            raise DataError(f"{path}, line {number}: holds a NUL byte; save the file as UTF-8 text")
+            raise DataError(
+                Said("{path}, line {number}: holds a NUL byte; save the file as UTF-8 text", path=path, number=number)
+            )
     if not _is_csv(path):
         yield from ((number, line.split("\t")) for number, line in enumerate(text, 1))
         return
@@ -93,7 +113,9 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         for row in reader:
             yield reader.line_num, row
     except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+        raise DataError(
+            Said("{path}, line {number}: not CSV ({error})", path=path, number=reader.line_num, error=str(error))
+        ) from None
 
 
 Links = frozenset[tuple[int, int]]

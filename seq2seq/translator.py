@@ -16,6 +16,7 @@ from seq2seq.config import EOS, UNK
 from seq2seq.data import pad_ids
 from seq2seq.decoder import DecoderState
 from seq2seq.dial import Dial
+from seq2seq.language import Said
 from seq2seq.model import TOKENIZER_FILE, CheckpointError, Seq2Seq, checkpoint_file
 from seq2seq.search import LENGTH_PENALTY, Beams, Hypothesis, Node, beam, forced, greedy, greedy_steps, grow, tree
 from seq2seq.tokenizer import SPACE, Pieces, Tokenizer, load_tokenizers
@@ -35,6 +36,13 @@ MAX_BEAM_SIZE = 20
 """Wider beams are refused: time and memory grow with the beam, and translations are seldom better beyond 10."""
 
 
+TOO_LONG = "The text has {count:,} characters; the limit is {limit:,}. Please shorten it."
+CUT_ONE = "This model reads at most {limit} pieces: the last word was cut off unread."
+CUT_MORE = "This model reads at most {limit} pieces: the last {count} words were cut off unread."
+UNKNOWN = "The model does not know {pieces}; it reads an unknown piece there."
+COPIED = "Copied from the source, where attention pointed: {words}. The model has no piece for it."
+
+
 class TextError(ValueError):
     """A text that cannot be translated. The message is one line for the person who typed it."""
 
@@ -49,7 +57,7 @@ def clean(text: str) -> str:
     Raises TextError if nothing is left, or if there are over MAX_CHARACTERS characters.
     """
     if len(text) > MAX_CHARACTERS:
-        raise TextError(f"The text has {len(text):,} characters; the limit is {MAX_CHARACTERS:,}. Please shorten it.")
+        raise TextError(Said(TOO_LONG, count=len(text), limit=MAX_CHARACTERS))
     # SPACE is how the tokenizer writes a space, so typed by a person it is one. Cc: control characters; Cs: lone
     # surrogates, which no UTF-8 text can hold. Cf (joiners, marks of direction) is left to the tokenizer: emoji and some
     # scripts need it to be drawn.
@@ -58,7 +66,7 @@ def clean(text: str) -> str:
     if not any(unicodedata.category(c)[0] in "LNPSM" for c in kept):
         raise TextError("There is no text to translate. Please type a sentence.")
     if len(kept) > MAX_CHARACTERS:  # some characters become several by NFC
-        raise TextError(f"The text has {len(kept):,} characters; the limit is {MAX_CHARACTERS:,}. Please shorten it.")
+        raise TextError(Said(TOO_LONG, count=len(kept), limit=MAX_CHARACTERS))
     return kept
 
 
@@ -66,9 +74,11 @@ def check_search(beam_size: int, n_best: int = 1, length_penalty: float = LENGTH
     """Raises SearchError for settings with which no search can be made."""
     for name, value in (("beam_size", beam_size), ("n_best", n_best)):
         if not isinstance(value, int) or isinstance(value, bool):
-            raise SearchError(f"{name} is {value!r}; it must be a whole number.")
+            raise SearchError(Said("{name} is {value!r}; it must be a whole number.", name=name, value=value))
     if not 1 <= beam_size <= MAX_BEAM_SIZE:
-        raise SearchError(f"beam_size is {beam_size}; choose one from 1 to {MAX_BEAM_SIZE}.")
+        raise SearchError(
+            Said("beam_size is {value}; choose one from 1 to {limit}.", value=beam_size, limit=MAX_BEAM_SIZE)
+        )
     if not 1 <= n_best <= beam_size:
         raise SearchError(
             f"n_best is {n_best}; choose one from 1 to beam_size, which is {beam_size}, or a larger beam."
@@ -189,17 +199,23 @@ class Translator:
                 "start, without and dial go with one text, greedy search and no target; leave the rest out."
             )
         if dial and not self.model.decoder.looks_back:
-            raise SearchError(f"{self.name or 'This model'} has no attention to override; choose another model.")
+            raise SearchError(
+                Said(
+                    "{model} has no attention to override; choose another model.", model=self.name or Said("This model")
+                )
+            )
         began = time.perf_counter()
         [source] = self.read(cleaned)
         try:
             begun = self.target_tokenizer.ids(start)
         except ValueError as error:
-            raise SearchError(f"The translation cannot begin so: {error}.") from error
+            raise SearchError(Said("The translation cannot begin so: {error}.", error=str(error))) from error
         last = len(source.words) - 1
         for word in (*without, *(dial.pointed.values() if dial else ())):
             if not 0 <= word <= last:
-                raise SearchError(f"There is no source word {word}; choose one from 0 to {last}.")
+                raise SearchError(
+                    Said("There is no source word {word}; choose one from 0 to {last}.", word=word, last=last)
+                )
         state, lengths = self._encode([source.without(without)])
         usual = self._limit(source)
         limit = usual if len(begun) < usual else len(begun) + usual  # there is always room to go on
@@ -328,21 +344,18 @@ class Translator:
         target = self.target_tokenizer.decode(hypothesis.ids, instead)
         warnings = []
         if source.cut:
-            words = "word was" if source.cut == 1 else f"{source.cut} words were"
-            warnings.append(
-                f"This model reads at most {self.model.config.max_length} pieces: the last {words} cut off unread."
-            )
+            text_cut = CUT_ONE if source.cut == 1 else CUT_MORE
+            warnings.append(Said(text_cut, limit=self.model.config.max_length, count=source.cut))
         at = [i for i, id in enumerate(source.ids) if id == self.tokenizer.unknown_id]
         if at:
             unknown = list(dict.fromkeys(source.pieces[i] for i in at))
-            warnings.append(f"The model does not know {' '.join(unknown[:10])}; it reads an unknown piece there.")
+            warnings.append(Said(UNKNOWN, pieces=" ".join(unknown[:10])))
         if instead:
-            words = " ".join(dict.fromkeys(instead.values()))
-            warnings.append(f"Copied from the source, where attention pointed: {words}. The model has no piece for it.")
+            warnings.append(Said(COPIED, words=" ".join(dict.fromkeys(instead.values()))))
         elif self.target_tokenizer.unknown_id in hypothesis.ids:
             warnings.append("The target has pieces that the model does not know; each is written ⁇.")
         if not partial and not hypothesis.finished:
-            warnings.append(f"Stopped at the length limit of {len(hypothesis.ids)} pieces.")
+            warnings.append(Said("Stopped at the length limit of {limit} pieces.", limit=len(hypothesis.ids)))
         pieces = hypothesis.weights
         words = None if pieces is None else to_words(pieces, source.word_of, target.word_of)
         names = self.target_tokenizer.piece

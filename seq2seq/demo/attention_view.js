@@ -1,5 +1,7 @@
 // Draws one view (see attention_view.py): source chips, target chips, heatmap, caption. Runs after plot.js.
 
+const SAID_UNSEEN = "The model has never seen this.";
+const SAID_COPIED = "Copied from the source, where attention pointed: the model has no piece for it.";
 const hue = { light: [29, 95, 150], dark: [91, 163, 220], needlight: [150, 75, 15], needdark: [220, 154, 88] };
 const hueName = () => (top === 1 ? "" : "need") + (isDark() ? "dark" : "light");
 // The page's own tone with so much of the hue in it.
@@ -13,12 +15,12 @@ const root = document.createElement("div");
 const message = make("p", "lens-message", root);
 message.setAttribute("role", "alert");
 const body = make("div", "lens-body", root);
-const lines = { source: chipLine("English"), target: chipLine("French") };
+const lines = { source: chipLine(translated("English")), target: chipLine(translated("French")) };
 const note = make("p", "lens-note", body);
 const scroller = make("div", "lens-scroll", body);
 scroller.tabIndex = 0;
 scroller.setAttribute("role", "region");
-scroller.setAttribute("aria-label", "Picture; scrolls if it is wide");
+scroller.setAttribute("aria-label", translated("Picture; scrolls if it is wide"));
 const plot = make("div", "lens-plot", scroller);
 plot.setAttribute("role", "img");
 const caption = make("p", "lens-caption", body);
@@ -41,7 +43,7 @@ function chipLine(language) {
 }
 
 // Attention in percent; what a word loses without another one as a number.
-const amount = (weight) => (top === 1 ? `${Math.round(100 * weight)} %` : weight.toFixed(1));
+const amount = (weight) => (top === 1 ? percent(weight) : number(weight, 1));
 
 // -- chips ----------------------------------------------------------------------------------------------------------
 
@@ -55,8 +57,8 @@ function describe(side, index, words, others) {
     .filter(([weight]) => weight >= 0.05 * top)
     .sort((a, b) => b[0] - a[0])
     .slice(0, 3)
-    .map(([weight, word]) => `${amount(weight)} ${side === "target" ? "on" : "of"} ${word}`);
-  return `${words[index]}: ${found.join(", ") || "nothing worth naming"}`;
+    .map(([weight, word]) => translated(side === "target" ? "{share} on {word}" : "{share} of {word}", { share: amount(weight), word }));
+  return translated("{word}: {shares}", { word: words[index], shares: found.join(translated(", ")) || translated("nothing worth naming") });
 }
 
 function fill(side, words, others, marked, why, growing) {
@@ -66,7 +68,7 @@ function fill(side, words, others, marked, why, growing) {
     const chip = line.children[index] || newChip(side, index);
     chip.firstChild.textContent = word;
     chip.classList.toggle("lens-unknown", marked.includes(index));
-    chip.title = marked.includes(index) ? why : "";
+    chip.title = marked.includes(index) ? translated(why) : "";
     // Said in full only when the sentence is complete: nobody can listen to it while it grows.
     chip.setAttribute("aria-label", growing ? word : describe(side, index, words, others));
   });
@@ -242,9 +244,8 @@ function render() {
   said = words;
   weights = view.figure && view.grid && view.rows.length ? view.figure.data[0].z : null;
   top = weights ? view.figure.data[0].zmax : 1;
-  fill("source", view.columns, view.rows, view.unknown, "The model has never seen this.", view.growing);
-  const copied = "Copied from the source, where attention pointed: the model has no piece for it.";
-  fill("target", view.rows, view.columns, view.copied, copied, view.growing);
+  fill("source", view.columns, view.rows, view.unknown, SAID_UNSEEN, view.growing);
+  fill("target", view.rows, view.columns, view.copied, SAID_COPIED, view.growing);
   lines.target.classList.toggle("lens-growing", view.growing);
   [...lines.source.children].forEach((chip, index) =>
     chip.classList.toggle("lens-struck", (view.struck || []).includes(index)));

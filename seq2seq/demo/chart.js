@@ -10,9 +10,10 @@ function render() {
   note.textContent = text;
   note.hidden = !text;
   plot.hidden = !figure;
-  if (!figure) return;
+  // In a hidden tab Plotly would measure the legend as nothing, and remember that; it is drawn when the tab is opened.
+  if (!figure || !root.clientWidth) return;
   const { data, layout } = painted(figure);
-  layout.width = root.clientWidth || 600;
+  layout.width = root.clientWidth;
   queue.add(() => Plotly.react(plot, data, layout, PLOT_CONFIG).then(listen));
 }
 

@@ -18,6 +18,7 @@ from seq2seq.demo.links import BEAMS
 from seq2seq.demo.long_view_panel import long_view_panel
 from seq2seq.demo.own_test_panel import own_test_panel
 from seq2seq.demo.take_away import of_comparison, take_away
+from seq2seq.demo.visitor import language, say, told
 from seq2seq.explain import agreement, check_occlusion, occlusion, summary
 from seq2seq.translation import Translation
 from seq2seq.translator import TextError
@@ -27,6 +28,10 @@ EXAMPLES = (
     "A man in a blue shirt is riding a bicycle while a woman with a red hat is reading a book on a bench in the park.",
     "Two girls are playing with a black dog, an old man is selling fruit, and three boys are swimming in the lake behind "
     "the white house.",
+)
+AGREEMENT = (
+    "**{percent:.0f} % agreement** ({model}): the share of French words whose most attended English word is also the one they "
+    "could least do without."
 )
 SAW, NEEDED = "What it looked at", "What it needed"
 QUESTION = (
@@ -44,7 +49,7 @@ def run(text: str, reference: str, left: str, right: str, beam_size: float) -> t
         sides = models.translator(left), models.translator(right)
         comparison = compare(*sides, text, reference, beam_size=int(beam_size))
     except models.REFUSALS as error:
-        return message(str(error)), None
+        return message(told(error)), None
     named = {"left": left, "right": right, "beam": int(beam_size), "reference": comparison.reference or ""}
     link = links.query(links.COMPARE, text=comparison.left.text, **named)
     return duet(comparison, models.labels(left, right)) | {"link": link}, comparison
@@ -61,7 +66,7 @@ def saw(comparison: Comparison | None, question: str) -> tuple[Any, Any, str]:
         for side in sides:
             check_occlusion(side)
     except TextError as error:
-        return message(str(error)), message(str(error)), ""
+        return message(told(error)), message(told(error)), ""
     lost = [occlusion(models.translator(side.checkpoint), side) for side in sides]
     agreements = filter(None, map(_agreement, sides, lost))
     return *map(occlusion_view, sides, lost), "\n\n".join(agreements)
@@ -84,15 +89,16 @@ def _agreement(translation: Translation, lost: np.ndarray) -> str:
     share = agreement(translation.attention, lost, finished=translation.target_words[-1] == "<eos>")
     if share is None:
         return ""
-    return (
-        f"**{share:.0%} agreement** ({models.label(translation.checkpoint)}): the share of French words whose most attended "
-        "English word is also the one they could least do without."
-    )
+    return say(AGREEMENT, percent=100 * share, model=models.label(translation.checkpoint))
+
+
+def example() -> tuple[Any, ...]:
+    """The comparison that stands there when the page opens, made once for all visitors of a language."""
+    return _example(language())
 
 
 @cache
-def example() -> tuple[Any, ...]:
-    """The comparison that stands there when the page opens, made once for all visitors."""
+def _example(_: str) -> tuple[Any, ...]:
     return everything(EXAMPLES[1], "", *models.default_pair(), 1, SAW)
 
 
@@ -161,5 +167,5 @@ def compare_tab(page: gr.Blocks) -> None:
     page.load(opened, None, [*inputs, columns, result, *maps], **options)
 
     bottleneck_panel(left, right, beam)
-    long_view_panel()
+    long_view_panel(page)
     own_test_panel(left, right, beam, open_in=[text, reference, asked])

@@ -14,6 +14,8 @@ from seq2seq import scale
 from seq2seq.batching import Batcher
 from seq2seq.data import DataError
 from seq2seq.demo import zero_gpu
+from seq2seq.demo.visitor import laid, say
+from seq2seq.language import Said
 from seq2seq.model import CONFIG_FILE, CheckpointError, decoder_class
 from seq2seq.results import METRICS_FILE
 from seq2seq.translator import SearchError, TextError, Translator, choose_device
@@ -22,6 +24,7 @@ CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 DEFAULT = "en-fr-additive"
 REFUSALS = (TextError, SearchError, CheckpointError, DataError)
 """Errors whose message is for the visitor."""
+WITH, WITHOUT = "With attention ({kind})", "Without attention ({kind})"
 _LOADING = threading.Lock()
 
 
@@ -42,7 +45,9 @@ _batching = cache(Batcher)
 def load(name: str) -> Translator:
     """Reads one of `names()` from its folder. Raises CheckpointError for any other name: a visitor must not open a path."""
     if name not in names():
-        raise CheckpointError(f"There is no model “{name[:40]}” here. Choose one of: {', '.join(names())}.")
+        raise CheckpointError(
+            Said("There is no model “{name}” here. Choose one of: {known}.", name=name[:40], known=", ".join(names()))
+        )
     # One sentence is too small for threads to share, and many callers keep the cores busy by themselves: on two busy cores
     # two threads of torch, which wait for each other without sleeping, took 5 times the processor time of one.
     torch.set_num_threads(1)
@@ -78,20 +83,26 @@ def kind(name: str) -> str:
 def choices() -> list[tuple[str, str]]:
     """(what the page says, checkpoint name) of each model."""
     kinds = [kind(name) for name in names()]
-    labels = [f"{'With' if decoder_class(kind).looks_back else 'Without'} attention ({kind})" for kind in kinds]
+    labels = [laid(WITH if decoder_class(kind).looks_back else WITHOUT, kind=kind) for kind in kinds]
     # Two checkpoints of one kind are told apart by their names.
-    return [(label if labels.count(label) == 1 else f"{label}: {name}", name) for label, name in zip(labels, names())]
+    return [
+        (label if labels.count(label) == 1 else laid("{label}: {name}", label=label, name=name), name)
+        for label, name in zip(labels, names())
+    ]
 
 
 def label(name: str) -> str:
     """What the page calls a checkpoint."""
-    return {value: text for text, value in choices()}[name]
+    return say({value: text for text, value in choices()}[name])
 
 
 def labels(left: str, right: str) -> dict[str, str]:
     """What the page calls the two models of a comparison; the same one twice is told apart by side."""
     if left == right:
-        return {"left": f"{label(left)}, left", "right": f"{label(right)}, right"}
+        return {
+            "left": say("{model}, left", model=label(left)),
+            "right": say("{model}, right", model=label(right)),
+        }
     return {"left": label(left), "right": label(right)}
 
 

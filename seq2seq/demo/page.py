@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from seq2seq.demo import api, compare_tab, links, models, tools, translate_tab
 from seq2seq.demo.batch_tab import batch_tab
 from seq2seq.demo.inside_tab import inside_tab
 from seq2seq.demo.present import Presenter, presenter
 from seq2seq.demo.sessions import light_sessions
+from seq2seq.demo.visitor import InVisitorsLanguage, laid
 from seq2seq.upload import MAX_BYTES
 
 TITLE = "Attention Lens"
@@ -41,7 +43,7 @@ def build() -> gr.Blocks:
         gr.api(api.ask, api_name="ask", concurrency_limit=4)
         gr.api(api.highlight, api_name="highlight", concurrency_limit=4)
         api.batch_endpoint()
-        gr.HTML(HEADER.format(device=escape(models.device_name())))
+        gr.HTML(laid(HEADER, device=escape(models.device_name())))
         Presenter(presenter(translate_tab.EXAMPLES), elem_id="presenter")
         with gr.Tabs() as tabs:
             with gr.Tab("Translate", id=links.TRANSLATE):
@@ -85,4 +87,5 @@ def launch_options() -> dict[str, Any]:
         "max_file_size": MAX_BYTES,
         "state_session_capacity": SESSIONS,
         **({"mcp_server": True} if tools.wanted() else {}),
+        "app_kwargs": {"middleware": [Middleware(InVisitorsLanguage)]},
     }

@@ -14,6 +14,17 @@ const make = (tag, className, parent) => {
   return node;
 };
 
+// A text of this script in the page's language (see visitor.js), filled with values; and numbers as that language writes them.
+const translated = (text, values = {}) =>
+  ((window.lensTexts || {})[text] || text).replace(/{(\w+)}/g, (_, name) => values[name]);
+const number = (value, digits) =>
+  value.toLocaleString(document.documentElement.lang, {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+    useGrouping: false,
+  });
+const percent = (share, digits = 0) => translated("{percent} %", { percent: number(100 * share, digits) });
+
 // Shows what a view says instead of its body, if it only says something. Whether there is a body to draw.
 function present(view, message, body) {
   message.textContent = (view && view.message) || "";

@@ -8,6 +8,8 @@ from typing import Any
 
 import gradio as gr
 
+from seq2seq.demo.visitor import say
+
 CANCELLED: OrderedDict[str | None, float] = OrderedDict()
 """For each page that has cancelled, the number of the last run it did that to: it and all before it are to stop. Gradio's own
 way to cancel ends a run from outside, and what the run sent last may then reach the page after the word that it was
@@ -32,7 +34,12 @@ def cancelled(number: float, request: gr.Request) -> bool:
 
 def progress_bar(done: int, total: int, said: str) -> str:
     """How far a run is, as HTML."""
-    return f'<progress value="{done}" max="{total}" aria-label="Progress"></progress> {said}'
+    return f'<progress value="{done}" max="{total}" aria-label="{say("Progress")}"></progress> {said}'
+
+
+def _in_browser(text: str) -> str:
+    """JavaScript for a text in the page's language; see visitor.js."""
+    return f"((window.lensTexts || {{}})[{text!r}] || {text!r})"
 
 
 def cancellable(
@@ -48,7 +55,7 @@ def cancellable(
     `start` does nothing. The page counts its runs, so that to cancel one can never stop a later one."""
     private = {"api_visibility": "private", "show_progress": "hidden"}
     number = gr.Number(0, visible="hidden")
-    start.click(None, [number], [number, status], js=f"(n) => [n + 1, {WAITING!r}]", **private)
+    start.click(None, [number], [number, status], js=f"(n) => [n + 1, {_in_browser(WAITING)}]", **private)
     number.change(run, [number, *inputs], outputs, trigger_mode="once", **private, **options)
     stop.click(cancel, number, queue=False, **private)
-    stop.click(None, status, status, js=f"(s) => s === {WAITING!r} ? {NEVER!r} : s", **private)
+    stop.click(None, status, status, js=f"(s) => s === {_in_browser(WAITING)} ? {_in_browser(NEVER)} : s", **private)
