@@ -48,7 +48,8 @@ def run(
                     download = gr.update(value=str(saved), visible=True)
                     yield verdict(step, labels), figure, step.table.round(1), download, step.table
             elif runs.cancelled(number, request):
-                yield f"Cancelled: {step.done:,} of {step.total:,} sentences were done.", *(gr.skip(),) * 4
+                cancelled = f"Cancelled: {step.done:,} of {step.total:,} sentences were done."
+                yield f'<p role="status">{cancelled}</p>', *(gr.skip(),) * 4
                 return
             else:
                 yield runs.progress_bar(*step, f"{step.done:,} of {step.total:,} sentences"), *(gr.skip(),) * 4
@@ -58,7 +59,7 @@ def run(
 
 
 def verdict(trial: Trial, labels: dict[str, str]) -> str:
-    """The corpus scores as an HTML table."""
+    """The corpus scores as an HTML table, which screen readers read out."""
     heads = ["", labels["left"], labels["right"], "difference (95 % interval)"]
     rows = [heads]
     for name, title in (("bleu", "BLEU"), ("chrf", "chrF")):
@@ -66,8 +67,8 @@ def verdict(trial: Trial, labels: dict[str, str]) -> str:
         low, high = score["interval"]
         difference = f"{score['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
         rows.append([title, f"{score['left']:.1f}", f"{score['right']:.1f}", difference])
-    cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+    cells = ("".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in row) for kind, row in zip(("th", "td", "td"), rows))
+    return '<div role="status"><table>' + "".join(f"<tr>{row}</tr>" for row in cells) + "</table></div>"
 
 
 def picked(table: pd.DataFrame | None, event: gr.EventData) -> tuple[Any, Any, Any]:
@@ -96,5 +97,5 @@ def own_test_panel(
     table = gr.State()
     outputs = [status, chart, rows, download, table]
     runs.cancellable(start, stop, status, run, [file, left, right, beam], outputs, concurrency_limit=2)
-    top = "() => document.querySelector('#compare-text').scrollIntoView({behavior: 'smooth'})"
+    top = "() => document.querySelector('#compare-text').scrollIntoView()"
     chart.pick(picked, table, open_in, api_visibility="private").then(None, js=top, api_visibility="private")
