@@ -7,7 +7,7 @@ const queue = plotQueue();
 // The points with the keyboard, and for screen readers: a slider that is seen while it has the focus.
 const walk = make("input", "duet-scrubber lens-walk", root);
 walk.type = "range";
-walk.min = 0;
+[walk.min, walk.value] = [0, 0];
 walk.setAttribute("aria-label", "Points of the chart");
 let points = []; // {curveNumber, pointNumber, subplot, said}
 

@@ -185,7 +185,8 @@ function leave() {
   document.body.classList.remove("presenting");
   setAddress((query) => query.delete("present"));
   if (document.fullscreenElement) document.exitFullscreen();
-  (before && before !== document.body && before.isConnected ? before : presentButton).focus();
+  const next = before && before !== document.body && before.isConnected ? before : presentButton;
+  setTimeout(() => next.focus()); // when it can be seen again
 }
 
 function replay() {
@@ -216,6 +217,15 @@ function pressed(event) {
 
 document.addEventListener("keydown", pressed, true);
 document.addEventListener("keyup", pressed, true);
+
+// Gradio gives each radio button a name of its own whenever it draws them, and then no arrow key leads from one to the next.
+function oneGroup({ target }) {
+  if (target.type !== "radio") return;
+  const group = target.closest(".wrap").querySelectorAll("input[type=radio]");
+  group.forEach((radio) => (radio.name = group[0].name));
+}
+
+document.addEventListener("keydown", oneGroup, true);
 document.addEventListener("lens-link", () => onStage() && say());
 if (new URLSearchParams(location.search).get("present") === "1") enter();
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -167,12 +166,12 @@ def test_shaded_words_can_be_read(open_page: Callable[..., Page], theme: str) ->
         chips.nth(index).focus()
         page.wait_for_timeout(200)  # the tone fades in
         seen += page.locator("#attention-view .lens-chips[aria-label=English] .lens-chip").evaluate_all(
-            """(chips) => chips.filter((chip) => chip.style.color)
-                .map((chip) => [Number(chip.dataset.share), chip.style.backgroundColor, getComputedStyle(chip.lastChild).color])"""
+            """(chips) => chips.filter((chip) => chip.style.color).map((chip) =>
+                [Number(chip.dataset.share), chip.style.backgroundColor, getComputedStyle(chip.lastChild).color])"""
         )
     tones = {share: (tone, ink) for share, *(tone, ink) in seen}
     assert max(tones) > 0.8 and min(tones) < 0.1
-    # The tone is a straight line from the page's own to the hue, read off the strongest; the ink of a weight is that of its tone.
+    # The tone is a straight line from the page's own to the hue, which is read off the strongest.
     strongest, ground = max(tones), (255, 255, 255) if theme == "light" else (24, 24, 24)
     numbers = [int(n) for n in tones[strongest][0][4:-1].split(",")]
     hue = [g + (n - g) / strongest for n, g in zip(numbers, ground)]
@@ -214,7 +213,8 @@ def test_lines_of_text_are_not_stretched(open_page: Callable[..., Page], tab: st
     page = open_page(f"?tab={tab}&text={quote(LONG)}", width=1920, wait_for=READY[tab])
     unfold(page)
     wide = page.evaluate(
-        """() => [...document.querySelectorAll('p, li')].filter((node) => node.checkVisibility() && node.textContent.length > 120)
+        """() => [...document.querySelectorAll('p, li')]
+            .filter((node) => node.checkVisibility() && node.textContent.length > 120)
             .map((node) => { const range = document.createRange(); range.selectNodeContents(node);
                 const letters = range.getBoundingClientRect().width / (parseFloat(getComputedStyle(node).fontSize) / 2);
                 return [Math.round(letters), node.textContent.slice(0, 60)] })
@@ -224,10 +224,13 @@ def test_lines_of_text_are_not_stretched(open_page: Callable[..., Page], tab: st
     assert page.locator(".gradio-container").bounding_box()["width"] <= 1120
 
 
-MOVING = """() => [...document.querySelectorAll('.lens, .lens *, dialog')].filter((node) => ['', '::before', '::after'].some((part) => {
+MOVING = """() => {
+    const moves = (node) => ['', '::before', '::after'].some((part) => {
         const { animationName, transitionDuration } = getComputedStyle(node, part);
         return animationName !== 'none' || transitionDuration.split(', ').some((seconds) => parseFloat(seconds) > 0);
-    })).map((node) => node.className)"""
+    });
+    return [...document.querySelectorAll('.lens, .lens *')].filter(moves).map((node) => node.className);
+}"""
 
 
 def test_nobody_is_moved_who_asked_for_rest(open_page: Callable[..., Page]) -> None:

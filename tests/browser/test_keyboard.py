@@ -43,15 +43,6 @@ def tab_to(page: Page, selector: str, key: str = "Tab", most: int = 120) -> None
     raise AssertionError(f"the keyboard does not reach {selector}; it is at {page.evaluate(NAME)}")
 
 
-def press_until(page: Page, key: str, condition: str, most: int = 40) -> None:
-    for _ in range(most):
-        if page.evaluate(condition):
-            return
-        page.keyboard.press(key)
-        page.wait_for_timeout(100)
-    raise AssertionError(f"{key} does not lead to {condition}")
-
-
 def type_into(page: Page, box: str, text: str) -> None:
     tab_to(page, box)
     page.keyboard.press("Control+A")
@@ -89,7 +80,8 @@ def test_translate(open_page: Callable[..., Page]) -> None:
     page.keyboard.press("Tab")
     tab_to(page, "#unit")
     assert page.evaluate(shades) == second, "held"
-    press_until(page, "ArrowRight", "new URLSearchParams(location.search).get('unit') === 'pieces'")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('unit') === 'pieces'")
     tab_to(page, "#eos")
     page.keyboard.press("Space")
     page.wait_for_function("() => new URLSearchParams(location.search).get('eos') === '1'")
@@ -139,7 +131,7 @@ def test_take_away_share_and_stage(open_page: Callable[..., Page]) -> None:
     assert page.evaluate("document.body.classList.contains('presenting')"), "Escape has closed the list only"
     page.keyboard.press("Escape")
     page.wait_for_selector("body:not(.presenting)")
-    assert focused(page, ".stage-tools"), "the focus is where it was"
+    page.wait_for_function(FOCUS, arg=".stage-tools")  # where it was
 
 
 def test_compare(open_page: Callable[..., Page], tmp_path: Path) -> None:
