@@ -185,8 +185,13 @@ function leave() {
   document.body.classList.remove("presenting");
   setAddress((query) => query.delete("present"));
   if (document.fullscreenElement) document.exitFullscreen();
-  const next = before && before !== document.body && before.isConnected ? before : presentButton;
-  setTimeout(() => next.focus()); // when it can be seen again
+  focusWhenSeen(before && before !== document.body && before.isConnected ? before : presentButton);
+}
+
+// What was hidden takes no focus before the next picture or two of the page.
+function focusWhenSeen(node, tries = 60) {
+  node.focus();
+  if (document.activeElement !== node && tries) requestAnimationFrame(() => focusWhenSeen(node, tries - 1));
 }
 
 function replay() {

@@ -192,7 +192,9 @@ def contrast(tone: str, ink: str) -> float:
 
 SMALL = """() => [...document.querySelectorAll('button, input, textarea, select, summary, [role=tab], [role=option], a')]
     .filter((node) => node.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && !node.disabled)
-    .map((node) => (node.type === 'radio' || node.type === 'checkbox' ? node.closest('label') || node : node))
+    .filter((node) => !node.closest('[aria-hidden=true]') && !(node.type === 'range' && node.dataset.testid))
+    .map((node) => (['radio', 'checkbox'].includes(node.type) ? node.closest('label') || node : node))
+    .map((node) => (node.getAttribute('role') === 'combobox' ? node.closest('.wrap') : node))
     .map((node) => [node, node.getBoundingClientRect()])
     .filter(([node, box]) => box.width > 1 && (box.width < 23.5 || box.height < 23.5))
     .map(([node, box]) => `${Math.round(box.width)} x ${Math.round(box.height)} ${node.outerHTML.slice(0, 120)}`)"""
@@ -200,7 +202,8 @@ SMALL = """() => [...document.querySelectorAll('button, input, textarea, select,
 
 @pytest.mark.parametrize("tab", READY)
 def test_what_is_touched_is_large_enough(open_page: Callable[..., Page], tab: str, tmp_path: Path) -> None:
-    """24 x 24 pixels at least (WCAG 2.2), on a phone."""
+    """24 x 24 pixels at least (WCAG 2.2), on a phone; of a check box and a drop-down, what takes the touch. Gradio's own sliders
+    are thinner, but nothing else is near them, which the rule allows and axe checks."""
     page = open_page(f"?tab={tab}&text={quote(LONG)}", width=390, wait_for=READY[tab])
     filled(page, tab, tmp_path)
     assert page.evaluate(SMALL) == []
