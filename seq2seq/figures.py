@@ -18,7 +18,8 @@ from seq2seq.translation import EOS, PADDING, Translation
 
 # One hue, light = none, dark = strong; told apart by lightness alone, so safe for colour-blind readers. On a dark page the
 # empty cell takes the page's tone and strength is brightness. "need" is the scale of occlusion maps, in another hue so that
-# they are not taken for attention; "left" and "right" are the two models of a comparison.
+# they are not taken for attention; "left" and "right" are the two models of a comparison. "faint", "middling" and "strong" are
+# the inks of the numbers in cells (see INKS).
 THEMES: dict[str, dict[str, Any]] = {
     "light": {
         "text": "#1f2933",
@@ -27,6 +28,7 @@ THEMES: dict[str, dict[str, Any]] = {
         "right": "#1d6fb8",
         "need": [[0, "#fdf8f3"], [0.25, "#f6d3ae"], [0.5, "#e39b58"], [0.75, "#b45f1c"], [1, "#5c2a06"]],
         "scale": [[0, "#f6f9fc"], [0.25, "#c3dbef"], [0.5, "#7fb2dc"], [0.75, "#2f7dbd"], [1, "#08396b"]],
+        **{"faint": "#000", "middling": "#000", "strong": "#fff"},
     },
     "dark": {
         "text": "#e6edf3",
@@ -35,8 +37,12 @@ THEMES: dict[str, dict[str, Any]] = {
         "right": "#6cb6f0",
         "need": [[0, "#221a14"], [0.25, "#573414"], [0.5, "#a05f22"], [0.75, "#dc9a58"], [1, "#ffe6cc"]],
         "scale": [[0, "#161d26"], [0.25, "#1d3f60"], [0.5, "#2b6ca3"], [0.75, "#5ba3dc"], [1, "#d3ebff"]],
+        **{"faint": "#fff", "middling": "#000", "strong": "#000"},
     },
 }
+INKS = ((0.762, "strong"), (0.563, "middling"), (0, "faint"))
+"""From which weight on a number has which ink: where "scale" of the light theme, and that of the dark one, passes the tone on
+which black and white can be read equally well."""
 CLEAR = "rgba(0,0,0,0)"
 FONT = "system-ui, sans-serif"
 NUMBERS_UP_TO = 12
@@ -145,7 +151,6 @@ def heatmap_spec(
         "colorscale": "theme:scale",
         "xgap": 1,
         "ygap": 1,
-        **(_numbers(weights) if max(T, S) <= NUMBERS_UP_TO else {}),
         **({"customdata": (100 * weights).round().astype(int).tolist()} if language == FRENCH else {}),
         "hovertemplate": f"{hover}<extra></extra>",
         "colorbar": {
@@ -165,13 +170,24 @@ def heatmap_spec(
         "xaxis": axis(shown.columns) | {"side": "top", "range": [-0.5, S - 0.5], "tickangle": -45},
         "yaxis": axis(shown.rows) | {"range": [T - 0.5, -0.5]},
     }
-    return {"data": [trace], "layout": layout}
+    return {"data": [trace, *([_numbers(weights)] if max(T, S) <= NUMBERS_UP_TO else [])], "layout": layout}
 
 
 def _numbers(weights: np.ndarray) -> dict[str, Any]:
-    """Percent in the cells, none where nothing would stand but 0."""
-    text = [[f"{100 * w:.0f}" if w >= 0.01 else "" for w in row] for row in weights.tolist()]
-    return {"text": text, "texttemplate": "%{text}", "textfont": {"size": 11}}
+    """Percent on the cells, none where nothing would stand but 0. A trace of its own: the text of a heatmap has one colour,
+    or one that Plotly chooses and that is too pale on middling tones."""
+    cells = [(t, s) for t, s in np.ndindex(*weights.shape) if weights[t, s] >= 0.01]
+    inks = [next(ink for least, ink in INKS if weights[cell] >= least) for cell in cells]
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": [s for _, s in cells],
+        "y": [t for t, _ in cells],
+        "text": [f"{100 * weights[cell]:.0f}" for cell in cells],
+        "textfont": {"size": 11, "color": [f"theme:{ink}" for ink in inks]},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
 def axis(words: Sequence[str]) -> dict[str, Any]:

@@ -61,11 +61,6 @@ def test_scale_is_fixed_and_not_of_the_sentence() -> None:
 def test_scale_has_one_direction_of_lightness(theme: dict, scale: str) -> None:
     """Strength can be told by lightness alone, whatever colours an eye can see."""
 
-    def luminance(colour: str) -> float:
-        linear = [(v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4)
-                  for v in (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))]  # fmt: skip
-        return float(np.dot([0.2126, 0.7152, 0.0722], linear))
-
     steps = np.diff([luminance(colour) for _, colour in theme[scale]])
     assert (steps < 0).all() or (steps > 0).all()
 
@@ -105,12 +100,37 @@ def test_eos_row_is_on_a_switch_and_its_column_stays() -> None:
 
 
 def test_cells_carry_numbers_only_in_small_pictures() -> None:
-    def numbers(size: int) -> str:
+    def numbers(size: int) -> list[str]:
         words = " ".join(f"w{i}" for i in range(size))
-        return heatmap(made(words, words, np.eye(size))).data[0].texttemplate
+        return [text for trace in heatmap(made(words, words, np.eye(size))).data[1:] for text in trace.text]
 
-    assert numbers(NUMBERS_UP_TO) == "%{text}" and numbers(NUMBERS_UP_TO + 1) is None
-    assert heatmap(BLUE_CAR).data[0].text[0][0] == "90"
+    assert numbers(NUMBERS_UP_TO) == ["100"] * NUMBERS_UP_TO and numbers(NUMBERS_UP_TO + 1) == []
+    shown = heatmap(BLUE_CAR)
+    assert (shown.data[1].x[0], shown.data[1].y[0], shown.data[1].text[0]) == (0, 0, "90")
+
+
+def luminance(colour: str | tuple[float, ...]) -> float:
+    """WCAG's relative luminance of "#rgb", "#rrggbb" or (r, g, b)."""
+    if isinstance(colour, str):
+        digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+        colour = tuple(int(digits[i : i + 2], 16) for i in (0, 2, 4))
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (c / 255 for c in colour)]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_numbers_can_be_read_on_every_tone(dark: bool) -> None:
+    """WCAG AA: 4.5 to 1 at least, for each weight that a cell can have."""
+    scale = THEMES["dark" if dark else "light"]["scale"]
+    tones = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for _, colour in scale])
+    for weights in np.arange(0, 1.0001, 0.001).round(3).reshape(-1, 11):  # a row of cells at a time
+        words = " ".join(f"w{i}" for i in range(weights.size))
+        numbers = heatmap(made(words, "x", weights[None]), dark=dark).data[1]
+        assert len(numbers.text) == (weights >= 0.01).sum()
+        for place, ink in zip(numbers.x, numbers.textfont.color):
+            tone = tuple(np.interp(weights[place], [at for at, _ in scale], tones[:, c]) for c in range(3))
+            paler, darker = sorted((luminance(tone), luminance(ink)), reverse=True)
+            assert (paler + 0.05) / (darker + 0.05) >= 4.5, weights[place]
 
 
 def test_no_attention_gets_a_sentence_and_no_map() -> None:
@@ -278,7 +298,7 @@ def test_the_picture_has_a_column_for_padding(pieces: bool) -> None:
     assert drawn.sum(axis=1) == pytest.approx(1, abs=1e-3)
     assert figure.layout.xaxis.ticktext[-1] == PADDING and len(figure.layout.xaxis.ticktext) == drawn.shape[1]
     assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 1)
-    assert figure.data[0].text[-1][-1] == "75", "the cell says its share as every other does"
+    assert figure.data[1].text[-1] == "75", "the cell says its share as every other does"
 
 
 def test_without_weight_on_padding_there_is_no_such_column() -> None:

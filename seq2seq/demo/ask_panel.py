@@ -103,7 +103,7 @@ def clicked(translation: Translation | None, unit: str, event: gr.EventData) -> 
 
 
 def answer(before: Translation, after: Translation, title: str) -> Shown:
-    """Both translations, words that differ marked, and the picture of the new one."""
+    """Both translations, words that differ marked, which screen readers read out; and the picture of the new one."""
     differ = different_words(before.target_words, after.target_words)
     lines = [
         f"<p><span class='ask-who'>{escape(who)}</span> <span lang='fr'>{marked(made.target_words, marks)}</span> "
@@ -111,7 +111,7 @@ def answer(before: Translation, after: Translation, title: str) -> Shown:
         for who, made, marks in ((say("The model by itself:"), before, differ[0]), (title, after, differ[1]))
     ]
     same = "" if any(differ[0]) or any(differ[1]) else f"<p>{say('No word changes.')}</p>"
-    return "".join(lines) + same, view(after)
+    return f"<div role='status'>{''.join(lines)}{same}</div>", view(after)
 
 
 def marked(words: Sequence[str], differs: Sequence[bool]) -> str:
@@ -217,7 +217,7 @@ def matter(translation: Translation | None) -> tuple[str, Any, None]:
         found = weigh(models.translator(translation.checkpoint), translation)
     except models.REFUSALS as error:
         return escape(told(error)), nothing, None
-    said = f"<p>{escape(say(verdict(translation, found)))}</p>"
+    said = f"<p role='status'>{escape(say(verdict(translation, found)))}</p>"
     if found is None:
         return said, nothing, None
     rows = pd.DataFrame(

@@ -29,6 +29,7 @@ legend.append(translated("Underline: probability of the word."), " ");
 });
 legend.append(" ", translated("≠ marks the first word where they part; tinted words are not in the other sentence."));
 const warnings = make("ul", "lens-warnings", body);
+const announce = announcer(body);
 
 let shown = 0; // words of each side that stand there
 let last = 0; // words of the longer side
@@ -60,7 +61,9 @@ function fill(side, { label, words, facts }) {
     const word = make("span", `duet-word ${underline(side.probabilities[index])}`, words);
     word.classList.toggle("duet-different", side.different[index]);
     word.classList.toggle("duet-parted", index === props.value.parted_at);
-    make("span", "", word).textContent = text;
+    const written = make("span", "", word);
+    written.textContent = text;
+    written.lang = "fr";
     const share = translated("probability {share}", { share: percent(side.probabilities[index], 1) });
     const differs = translated("probability {share}, differs", { share: percent(side.probabilities[index], 1) });
     make("span", "lens-said", word).textContent = ` (${side.different[index] ? differs : share})`;
@@ -116,8 +119,8 @@ scrubber.addEventListener("input", () => {
 function render() {
   const value = props.value;
   const drawn = present(value, message, body);
-  const next = JSON.stringify(value);
-  if (next === current) return; // only the theme or the width has changed
+  const next = JSON.stringify(value && { ...value, link: "" });
+  if (next === current) return; // only the theme, the width or the link has changed
   const first = !current || current === "null"; // the page opens empty and is filled a moment later
   current = next;
   stop();
@@ -127,6 +130,7 @@ function render() {
   last = Math.max(...value.sides.map((side) => side.words.length));
   scrubber.max = last;
   fillList(warnings, value.warnings);
+  if (!first) announce(value.sides.map((side) => `${side.label}: ${side.words.join(" ")}`).join(". "));
   // What stands there when the page opens, and for readers who want no motion, is complete at once.
   if (first || matchMedia("(prefers-reduced-motion: reduce)").matches) show(last);
   else start(0);

@@ -148,10 +148,10 @@ function cells(entry, numbers, places, full, isWeight) {
   const few = places.length <= 16;
   const best = Math.max(...numbers);
   [...line.children].forEach((cell, i) => {
-    const [r, g, b] = colour(numbers[i], full);
+    const tone = colour(numbers[i], full);
     const amount = cell.firstChild;
-    amount.style.backgroundColor = `rgb(${r},${g},${b})`;
-    amount.style.setProperty("color", 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#000" : "#fff", "important");
+    amount.style.backgroundColor = `rgb(${tone})`;
+    amount.style.setProperty("color", readable(tone), "important");
     amount.textContent = few ? (isWeight ? Math.round(100 * numbers[i]) : number(numbers[i], 1)) : "";
     cell.classList.toggle("inside-best", numbers[i] === best);
     const value = isWeight ? shareOf(numbers[i]) : number(numbers[i], 3);
@@ -309,6 +309,8 @@ function connect() {
   arrows.replaceChildren();
   const narrow = diagram.clientWidth < WIDE;
   diagram.classList.toggle("inside-narrow", narrow);
+  // There the cells of many places scroll, with the keyboard too.
+  diagram.querySelectorAll(".inside-many").forEach((cells) => (cells.tabIndex = narrow ? 0 : -1));
   if (narrow || !diagram.clientWidth) return;
   const frame = diagram.getBoundingClientRect();
   arrows.setAttribute("viewBox", `0 0 ${frame.width} ${diagram.scrollHeight}`);
@@ -376,7 +378,7 @@ slider.addEventListener("input", () => go(Number(slider.value) - 1));
 // Keys also walk when nothing has the focus, as on a stage; not while somebody types.
 document.addEventListener("keydown", (event) => {
   const direction = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  const busy = event.target.closest && event.target.closest("input:not([type=range]), textarea, select, [contenteditable]");
+  const busy = event.target.closest && event.target.closest("input:not([type=range]), textarea, select, [contenteditable], .inside-many");
   if (!direction || busy || event.altKey || event.ctrlKey || event.metaKey || !root.offsetParent) return;
   if (event.target.type === "range" && event.target !== slider) return;
   event.preventDefault();

@@ -51,7 +51,8 @@ def run(
                     download = gr.update(value=str(saved), visible=True)
                     yield verdict(step, labels), figure, shown(step.table), download, step.table
             elif runs.cancelled(number, request):
-                yield say(CANCELLED, done=step.done, total=step.total), *(gr.skip(),) * 4
+                cancelled = say(CANCELLED, done=step.done, total=step.total)
+                yield f'<p role="status">{escape(cancelled)}</p>', *(gr.skip(),) * 4
                 return
             else:
                 said = say("{done:,} of {total:,} sentences", done=step.done, total=step.total)
@@ -62,7 +63,7 @@ def run(
 
 
 def verdict(trial: Trial, labels: dict[str, str]) -> str:
-    """The corpus scores as an HTML table."""
+    """The corpus scores as an HTML table, which screen readers read out."""
     heads = ["", labels["left"], labels["right"], say("difference (95 % interval)")]
     rows = [heads]
     for name, title in (("bleu", "BLEU"), ("chrf", "chrF")):
@@ -70,8 +71,8 @@ def verdict(trial: Trial, labels: dict[str, str]) -> str:
         low, high = score["interval"]
         difference = say("{value:+.1f} ({low:+.1f} to {high:+.1f})", value=score["difference"], low=low, high=high)
         rows.append([title, *(say("{value:.1f}", value=score[side]) for side in ("left", "right")), difference])
-    cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+    cells = ("".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in row) for kind, row in zip(("th", "td", "td"), rows))
+    return '<div role="status"><table>' + "".join(f"<tr>{row}</tr>" for row in cells) + "</table></div>"
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
@@ -105,5 +106,5 @@ def own_test_panel(
     table = gr.State()
     outputs = [status, chart, rows, download, table]
     runs.cancellable(start, stop, status, run, [file, left, right, beam], outputs, concurrency_limit=2)
-    top = "() => document.querySelector('#compare-text').scrollIntoView({behavior: 'smooth'})"
+    top = "() => document.querySelector('#compare-text').scrollIntoView()"
     chart.pick(picked, table, open_in, api_visibility="private").then(None, js=top, api_visibility="private")

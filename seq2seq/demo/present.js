@@ -1,7 +1,7 @@
 // Share, the address bar, and the mode for a room (see present.py). Runs after plot.js.
 
 const PACE = 600; // milliseconds a word: a room can follow
-const LINK_KEYS = ["text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "tab"]; // see links.py
+const LINK_KEYS = ["text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "show", "tab"]; // see links.py
 const STORED = "attention-lens-sentences";
 const MOST = 200; // sentences in the list
 const FIELDS = "input:not([type=range], [type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable=true]";
@@ -190,7 +190,13 @@ function leave() {
   document.body.classList.remove("presenting");
   setAddress((query) => query.delete("present"));
   if (document.fullscreenElement) document.exitFullscreen();
-  (before && before !== document.body && before.isConnected ? before : presentButton).focus();
+  focusWhenSeen(before && before !== document.body && before.isConnected ? before : presentButton);
+}
+
+// What was hidden takes no focus before the next picture or two of the page.
+function focusWhenSeen(node, tries = 60) {
+  node.focus();
+  if (document.activeElement !== node && tries) requestAnimationFrame(() => focusWhenSeen(node, tries - 1));
 }
 
 function replay() {
@@ -221,6 +227,15 @@ function pressed(event) {
 
 document.addEventListener("keydown", pressed, true);
 document.addEventListener("keyup", pressed, true);
+
+// Gradio gives each radio button a name of its own whenever it draws them, and then no arrow key leads from one to the next.
+function oneGroup({ target }) {
+  if (target.type !== "radio") return;
+  const group = target.closest(".wrap").querySelectorAll("input[type=radio]");
+  group.forEach((radio) => (radio.name = group[0].name));
+}
+
+document.addEventListener("keydown", oneGroup, true);
 document.addEventListener("lens-link", () => onStage() && say());
 if (new URLSearchParams(location.search).get("present") === "1") enter();
 

@@ -186,7 +186,7 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
         unit = gr.Radio([WORDS, PIECES], value=WORDS, show_label=False, container=False, elem_id="unit", min_width=200)
         eos = gr.Checkbox(False, label="show the <eos> row", container=False, elem_id="eos", min_width=200)
     gr.Markdown(HELP, elem_classes="help")
-    with gr.Accordion("The numbers behind the picture", open=False):
+    with gr.Accordion("The numbers behind the picture", open=False, elem_id="numbers"):
         weights = gr.Dataframe(label="Attention in percent", interactive=False, elem_id="weights")
         candidates = gr.Dataframe(label="Likeliest pieces at each step", interactive=False, elem_id="candidates")
     result = gr.State()
