@@ -33,7 +33,7 @@ SHOWN = """() => {
 # What is wider than its place, or goes over the edge of the page.
 CUT = """() => [...document.querySelectorAll('button, label > span, .lens-caption, .help, .stage-tools, #lens-header *')]
     .filter((n) => n.checkVisibility({ visibilityProperty: true }))
-    .filter((n) => !n.closest('.examples, .tab-container, .lens-scroll'))
+    .filter((n) => !n.closest('.examples, .tab-container, .lens-scroll') && !n.matches('.label-wrap')) // its arrow is turned
     .filter((n) => (n.scrollWidth > n.clientWidth + 1 && getComputedStyle(n).display !== 'inline')
         || n.getBoundingClientRect().right > innerWidth + 1)
     .map((n) => n.outerHTML.slice(0, 120))"""
