@@ -29,6 +29,7 @@ READY = {
     "inside": "#inside-view .inside-box",
     "batch": "#batch-run >> visible=true",
 }
+STAGED = {"translate": "body.presenting #attention-view .xtick", "compare": "body.presenting #duet .duet-word"}
 # Where axe cannot say what stands behind a text (a picture, an overlay, an arrow), this looks for the colour that its nearest
 # painted ancestor has. Numbers in cells are left to test_figures.py, which computes them for every weight.
 FAINT = """(targets) => {
@@ -129,8 +130,7 @@ def test_axe_finds_nothing(open_page: Callable[..., Page], tab: str, theme: str,
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("tab", ["translate", "compare"])
 def test_axe_finds_nothing_on_a_stage(open_page: Callable[..., Page], tab: str, theme: str) -> None:
-    page = open_page(f"?tab={tab}&text={quote(LONG)}&__theme={theme}&present=1", wait_for=READY[tab])
-    page.wait_for_selector("body.presenting .stage-help", state="attached")
+    page = open_page(f"?tab={tab}&text={quote(LONG)}&__theme={theme}&present=1", wait_for=STAGED[tab])
     page.wait_for_timeout(500)
     found = problems(page)
     page.keyboard.press("e")
@@ -202,8 +202,8 @@ SMALL = """() => [...document.querySelectorAll('button, input, textarea, select,
 
 @pytest.mark.parametrize("tab", READY)
 def test_what_is_touched_is_large_enough(open_page: Callable[..., Page], tab: str, tmp_path: Path) -> None:
-    """24 x 24 pixels at least (WCAG 2.2), on a phone; of a check box and a drop-down, what takes the touch. Gradio's own sliders
-    are thinner, but nothing else is near them, which the rule allows and axe checks."""
+    """24 x 24 pixels at least (WCAG 2.2), on a phone; of a check box and a drop-down, what takes the touch. Gradio's own
+    sliders are thinner, but nothing else is near them, which the rule allows and axe checks."""
     page = open_page(f"?tab={tab}&text={quote(LONG)}", width=390, wait_for=READY[tab])
     filled(page, tab, tmp_path)
     assert page.evaluate(SMALL) == []
@@ -217,7 +217,7 @@ def test_lines_of_text_are_not_stretched(open_page: Callable[..., Page], tab: st
     unfold(page)
     wide = page.evaluate(
         """() => [...document.querySelectorAll('p, li')]
-            .filter((node) => node.checkVisibility() && node.textContent.length > 120)
+            .filter((node) => node.checkVisibility() && !node.matches('.lens-said') && node.textContent.length > 120)
             .map((node) => { const range = document.createRange(); range.selectNodeContents(node);
                 const letters = range.getBoundingClientRect().width / (parseFloat(getComputedStyle(node).fontSize) / 2);
                 return [Math.round(letters), node.textContent.slice(0, 60)] })
