@@ -287,8 +287,8 @@ def test_a_comparison_is_announced(open_page: Callable[..., Page]) -> None:
     type_into(page, "#compare-text", "Two dogs are running in the snow.")
     page.wait_for_selector("#duet .duet[data-link*='Two+dogs']")
     page.wait_for_function("() => !document.querySelector('#duet .duet-hidden')")
-    page.wait_for_function("() => said.length >= 3")
+    page.wait_for_function("() => document.querySelector('#right-map .lens-chips').textContent.includes('snow')")
     page.wait_for_timeout(1000)
     said = page.evaluate("said")
-    assert len(said) == 3, "both translations, and each map once"
+    assert len(set(said)) == len(said) <= 3, "both translations at once, and what has changed about each map"
     assert "Without attention (plain): Deux chiens" in said[0] and "With attention (additive): Deux chiens" in said[0]
