@@ -64,10 +64,7 @@ def read_config(path: Path) -> ModelConfig:
 
 def read_sealed(path: Path) -> bytes:
     """The content of a file of a checkpoint. Raises CheckpointError if it is not what the config beside it has sealed."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    raw = content(path)
     beside = path.with_name(CONFIG_FILE)
     _, sums = _parsed(beside)
     if path.name in sums and sums[path.name] != hashlib.sha256(raw).hexdigest():
@@ -97,12 +94,21 @@ def unsealed(folder: Path) -> Iterator[None]:
         seal(folder)
 
 
-def _parsed(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """A config without its seal, and the seal, empty if it has none."""
+def content(path: Path) -> bytes:
+    """What stands in a file. Raises CheckpointError."""
+    if not path.is_file():  # it may be a folder, or a pipe on which one would wait for ever
+        raise CheckpointError(f"{path} is not there, or is no file")
     try:
-        settings = json.loads(path.read_bytes())
+        return path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _parsed(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """A config without its seal, and the seal, empty if it has none."""
+    raw = content(path)
+    try:
+        settings = json.loads(raw.decode())
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} does not describe a model: it is not JSON ({error})") from error
     if not isinstance(settings, dict):

@@ -381,7 +381,7 @@ def seal(
 
     folder = Path(project_path(str(folder)))
     with bad_input():
-        before = (folder / checkpoint.CONFIG_FILE).read_bytes()
+        before = checkpoint.content(folder / checkpoint.CONFIG_FILE)
         checkpoint.seal(folder)
         try:
             Translator.from_checkpoint(folder, "cpu")

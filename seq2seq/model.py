@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -143,7 +142,7 @@ class Seq2Seq(nn.Module, ModelHubMixin):
         with TemporaryDirectory() as whole:
             for name in BESIDE:
                 if folder is not None and (Path(folder) / name).is_file():
-                    shutil.copyfile(Path(folder) / name, Path(whole) / name)
+                    (Path(whole) / name).write_bytes(read_sealed(Path(folder) / name))
             self._save_pretrained(Path(whole), dtype)
             try:
                 repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id

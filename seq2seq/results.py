@@ -29,11 +29,11 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     """The checkpoint's metrics, empty if there are none. Raises ValueError if the file is not such an object, and
     CheckpointError, which is one, if it is not what was written."""
     path = folder / METRICS_FILE
-    if not path.exists():
+    if not path.is_file():
         return {}
     raw = read_sealed(path)
     try:
-        metrics = json.loads(raw)
+        metrics = json.loads(raw.decode())
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}; mend or remove it") from error
     if not isinstance(metrics, dict):

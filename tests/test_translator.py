@@ -20,6 +20,8 @@ from seq2seq.translator import (
     CANDIDATES,
     MAX_BEAM_SIZE,
     MAX_CHARACTERS,
+    ON_CPU,
+    SMALLER,
     SearchError,
     TextError,
     Translator,
@@ -604,6 +606,62 @@ def test_cuda_gives_the_translations_of_the_cpu(folder, beam_size):
     ):
         assert left.target_pieces == right.target_pieces
         np.testing.assert_allclose(left.token_log_probs, right.token_log_probs, atol=1e-2)
+
+
+class Full:
+    """A decoder of a GPU whose memory has room for so many rows; on the CPU's copy of the model it is not."""
+
+    def __init__(self, step, rows: int) -> None:
+        self.step, self.rows, self.seen = step, rows, []
+
+    def __call__(self, prev, state, *notes):
+        self.seen.append(len(prev))
+        if len(prev) > self.rows:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return self.step(prev, state, *notes)
+
+
+def results(translation):
+    """All that a full memory must not change; sums of batches of another size differ in the last digits."""
+    everything = [translation, *translation.alternatives]
+    return [(one.target_pieces, np.round(one.token_log_probs, 4).tolist()) for one in everything]
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("room", [7, 4, 0], ids=["for two sentences", "for one", "for none"])
+def test_a_full_gpu_makes_smaller_batches_and_at_last_the_cpu_does_it(translator, monkeypatch, caplog, beam_size, room):
+    texts = [*UNSEEN, *ENGLISH]
+    settings = {"beam_size": beam_size, "n_best": beam_size}
+    expected = [results(made) for made in translator.translate(texts, **settings)]
+    full = Full(translator.model.decoder.step, room * beam_size // 3)
+    monkeypatch.setattr(translator.model.decoder, "step", full)
+    made = translator.translate(texts, **settings)
+    assert [results(one) for one in made] == expected
+    said = {warning for one in made for warning in one.warnings if "GPU" in warning}
+    assert said == {ON_CPU if full.rows < beam_size else SMALLER}
+    assert caplog.messages and max(full.seen) > full.rows, "the log tells of it"
+    assert "GPU" not in " ".join(translator.on_cpu().translate(UNSEEN[0]).warnings)
+
+
+def test_a_full_gpu_stops_neither_a_stream_nor_a_given_target(translator, monkeypatch):
+    expected = translator.translate(UNSEEN[0]), translator.translate(UNSEEN[0], target=FRENCH[1])
+    plain, steps = translator.model.decoder.step, []
+
+    def third(*args):
+        steps.append(args)
+        if len(steps) > 2:
+            raise torch.OutOfMemoryError
+        return plain(*args)
+
+    def forward(*_):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(translator.model.decoder, "step", third)
+    *_, last = translator.stream(UNSEEN[0])
+    assert results(last) == results(expected[0]) and ON_CPU in last.warnings
+    monkeypatch.setattr(translator.model.decoder, "forward", forward)
+    scored = translator.translate(UNSEEN[0], target=FRENCH[1])
+    assert results(scored) == results(expected[1]) and ON_CPU in scored.warnings
 
 
 def test_an_unfolded_beam_is_the_beam(translator):
