@@ -22,6 +22,7 @@ CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 DEFAULT = "en-fr-additive"
 REFUSALS = (TextError, SearchError, CheckpointError, DataError)
 """Errors whose message is for the visitor."""
+UNREADABLE = "Cannot be read"
 _LOADING = threading.Lock()
 
 
@@ -73,7 +74,7 @@ def described(name: str) -> str:
     try:
         return f"{'With' if decoder_class(kind(name)).looks_back else 'Without'} attention ({kind(name)})"
     except CheckpointError:
-        return f"Cannot be read ({name})"
+        return f"{UNREADABLE} ({name})"
 
 
 def choices() -> list[tuple[str, str]]:
@@ -105,6 +106,8 @@ def metrics() -> dict[str, dict[str, Any]]:
     """Each checkpoint's `metrics.json`; those that have none are left out, and so are broken ones, of which the log tells."""
     found = {}
     for name in names():
+        if described(name).startswith(UNREADABLE):  # the log has told of it
+            continue
         try:
             found[name] = read_metrics(CHECKPOINTS / name)
         except ValueError as error:
