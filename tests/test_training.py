@@ -660,8 +660,8 @@ def test_killed_at_an_arbitrary_moment_and_resumed(data, tmp_path):
     same(tmp_path / "whole", out)
 
 
-RENAMES = 2 + 4 * 6
-"""Of a whole run: config and tokenizer, then at most four times weights, config twice, and weights, log and state."""
+RENAMES = 2 + 4 + 4 * 2
+"""At least so many are in a whole run: config and tokenizer; weights (twice) and config (twice); four times log and state."""
 FEW = random.Random(9).sample(range(2, RENAMES), 5)
 
 
@@ -688,7 +688,7 @@ def test_killed_between_any_two_renames_of_a_save(data, whole, tmp_path, count):
     process = multiprocessing.get_context("fork").Process(target=killed)
     process.start()
     process.join(300)
-    assert process.exitcode in (-signal.SIGKILL, 0) and (process.exitcode or count > 20), "fewer saves were better ones"
+    assert process.exitcode == -signal.SIGKILL
     if (out / "model.safetensors").exists():
         assert Translator.from_checkpoint(out, "cpu").translate("the dog sees the cat .").target_words
     state, resumed_at = out / "training" / STATE_FILE, []
@@ -732,30 +732,33 @@ def full_disk(room: int):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("room", [100, 6000], ids=["no file fits", "the state does not fit"])
-def test_a_full_disk_stops_the_run_and_loses_nothing(data, whole, tmp_path, room):
+@pytest.mark.parametrize(("save", "count"), [("save_model", 1), ("save_state", 2)])
+def test_a_full_disk_stops_the_run_and_loses_nothing(data, whole, tmp_path, save, count):
     out, before = tmp_path / "full", {}
     disk = contextlib.ExitStack()
+    file = "model.safetensors" if save == "save_model" else f"training/{STATE_FILE}"
+    room = (whole("additive") / file).stat().st_size - 1  # what the tests print goes into files, too
 
     def arm(run):
-        plain, calls = run.save_model, []
+        plain, calls = getattr(run, save), []
 
-        def save_model():
+        def full():
             calls.append(1)
-            if len(calls) == 2:
-                before.update(outcome(out))
+            if len(calls) == count:
+                before.update(outcome(out) if count > 1 else {})
                 disk.enter_context(full_disk(room))
             plain()
 
-        run.save_model = save_model
+        setattr(run, save, full)
 
     with disk, pytest.raises(OSError, match="File too large") as caught:
         train(model_config(), short(data), out, on_start=arm)
     assert str(out) in caught.value.filename
-    left = load_file(out / "training" / STATE_FILE)
-    assert all(torch.equal(left[name], before[name]) for name in left)
     assert not [path for path in out.rglob("*") if path.suffix in (".tmp", ".new")]
-    assert Translator.from_checkpoint(out, "cpu").translate("the dog sees the cat .").target_words
+    if count > 1:
+        left = outcome(out)
+        assert left.keys() == before.keys() and all(torch.equal(left[name], before[name]) for name in left)
+        assert Translator.from_checkpoint(out, "cpu").translate("the dog sees the cat .").target_words
     train(model_config(), short(data), out, resume=True)
     same(whole("additive"), out)
 

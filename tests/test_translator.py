@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import example, given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from seq2seq.attention import ATTENTIONS
@@ -606,6 +608,25 @@ def test_cuda_gives_the_translations_of_the_cpu(folder, beam_size):
     ):
         assert left.target_pieces == right.target_pieces
         np.testing.assert_allclose(left.token_log_probs, right.token_log_probs, atol=1e-2)
+
+
+TOKENIZER_OF_JSON = Tokenizer.train((ENGLISH + FRENCH) * 3, 150)
+JSON_MODEL = Translator(tiny_model("additive", len(TOKENIZER_OF_JSON)), TOKENIZER_OF_JSON, "tiny")
+
+
+@effort(max_examples=40, deadline=None)
+@given(st.text(st.characters(), max_size=40), st.integers(1, 3))
+def test_the_json_of_any_text_is_strict_and_its_rows_sum_to_1(text, beam_size):
+    try:
+        made = JSON_MODEL.translate(text, beam_size=beam_size, n_best=beam_size).to_dict()
+    except TextError as error:
+        assert "\n" not in str(error)
+        return
+    assert json.loads(json.dumps(made, allow_nan=False).encode()) == made
+    for one in (made, *made.get("alternatives", ())):
+        for rows in (one["attention"], one["attention_pieces"]):
+            np.testing.assert_allclose(np.sum(rows, axis=1), 1, atol=1e-3)
+        assert len(one["attention"]) == len(one["target_words"])
 
 
 class Full:
