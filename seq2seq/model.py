@@ -184,8 +184,9 @@ class Seq2Seq(nn.Module, ModelHubMixin):
         config_path = checkpoint_file(checkpoint, CONFIG_FILE, **options)
         weights_path = checkpoint_file(checkpoint, WEIGHTS_FILE, **options)
         config = read_known_config(config_path)
+        raw = read_sealed(weights_path)
         try:
-            weights = load(read_sealed(weights_path))
+            weights = load(raw)
         except (SafetensorError, KeyError, ValueError) as error:  # the latter two for kinds of numbers it does not know
             raise CheckpointError(f"{weights_path} cannot be read: {error}; fetch or train it again") from error
         try:

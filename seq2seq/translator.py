@@ -115,11 +115,9 @@ class Translator:
         where = choose_device(device)
         model = Seq2Seq.from_pretrained(str(checkpoint)).to(where)
         path = checkpoint_file(checkpoint, TOKENIZER_FILE)
+        read_sealed(path)
         try:
-            read_sealed(path)
             source, target = load_tokenizers(path)
-        except CheckpointError:
-            raise
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{path} cannot be used: {error}") from error
         for tokenizer, size in ((source, model.config.source_vocabulary), (target, model.config.vocab_size)):
