@@ -68,16 +68,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(error.format_message())
         return error.exit_code
     except BrokenPipeError:
-        # The reader has gone, as with `| head`. What is still buffered must not complain at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()  # the reader has gone, as with `| head`
         return 1
     except typer.Abort:
         return 130
+    except OSError as error:  # such as a full disk
+        discard_output()
+        complain(plain(error))
+        return 1
     except Exception as error:
         if os.environ.get("SEQ2SEQ_TRACEBACK"):
             traceback.print_exc()
         complain(f"{type(error).__name__}: {error}")
         return 1
+
+
+def discard_output() -> None:
+    """What is still buffered and cannot be written must not complain at exit either."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.callback()
@@ -364,7 +375,29 @@ def train(
         raise typer.Exit(130) from None
     except (ValueError, OSError, TrainingError) as error:
         # Before the first step it was the call; later it is the work that failed.
-        raise (typer.TyperException if started else CallError)(plain(error)) from error
+        again = "; once that is mended, the same command with --resume goes on from the last save"
+        message = plain(error) + again * (bool(started) and isinstance(error, OSError))
+        raise (typer.TyperException if started else CallError)(message) from error
+
+
+@app.command()
+def seal(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a checkpoint.")],
+) -> None:
+    """Write the checksums of a checkpoint's files into its config, after you changed one on purpose, or if it has none yet."""
+    from seq2seq import checkpoint
+    from seq2seq.translator import Translator
+
+    folder = Path(project_path(str(folder)))
+    with bad_input():
+        before = checkpoint.content(folder / checkpoint.CONFIG_FILE)
+        checkpoint.seal(folder)
+        try:
+            Translator.from_checkpoint(folder, "cpu")
+        except checkpoint.CheckpointError:
+            checkpoint.write_beside(folder / checkpoint.CONFIG_FILE, before)  # what cannot be used gets no seal
+            raise
+    note(f"sealed {folder}")
 
 
 @app.command()

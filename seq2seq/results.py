@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seq2seq.card import RECORDS, model_card
-from seq2seq.config import ModelConfig
+from seq2seq.checkpoint import CARD_FILE, CONFIG_FILE, METRICS_FILE, read_config, read_sealed, unsealed, write_beside
 from seq2seq.console import PROGRAM, note
-from seq2seq.model import CONFIG_FILE, Seq2Seq, write_beside
+from seq2seq.model import Seq2Seq
 
 if TYPE_CHECKING:
     from seq2seq.data import Pair
     from seq2seq.training import Run
-
-METRICS_FILE, CARD_FILE = "metrics.json", "README.md"
 
 
 def data_name(path: str | Path, beam_size: int = 1) -> str:
@@ -28,13 +26,15 @@ def data_name(path: str | Path, beam_size: int = 1) -> str:
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """The checkpoint's metrics, empty if there are none. Raises ValueError if the file is not such an object."""
+    """The checkpoint's metrics, empty if there are none. Raises ValueError if the file is not such an object, and
+    CheckpointError, which is one, if it is not what was written."""
     path = folder / METRICS_FILE
-    if not path.exists():
+    if not path.is_file():
         return {}
+    raw = read_sealed(path)
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        metrics = json.loads(raw.decode())
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}; mend or remove it") from error
     if not isinstance(metrics, dict):
         raise ValueError(f"{path} is not a JSON object; mend or remove it")
@@ -42,10 +42,11 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
-    """Writes the metrics, and the model card that tells of them."""
-    config = ModelConfig(**json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
-    write_beside(folder / METRICS_FILE, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
-    write_beside(folder / CARD_FILE, model_card(folder.resolve().name, config, metrics))
+    """Writes the metrics, and the model card that tells of them, and seals the checkpoint anew."""
+    config = read_config(folder / CONFIG_FILE)
+    with unsealed(folder):
+        write_beside(folder / METRICS_FILE, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+        write_beside(folder / CARD_FILE, model_card(folder.resolve().name, config, metrics))
 
 
 def evaluate_command(checkpoint: str, given: Sequence[str], beam_size: int = 1) -> str:

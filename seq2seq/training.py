@@ -18,10 +18,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from seq2seq import augment
+from seq2seq.checkpoint import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_sealed, write_beside
 from seq2seq.config import PAD, ModelConfig, TrainConfig
 from seq2seq.data import Corpus, DataError, Item, Links, Pair, read_links, read_pairs
 from seq2seq.evaluation import validation_bleu
-from seq2seq.model import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, Seq2Seq, write_beside
+from seq2seq.model import Seq2Seq
 from seq2seq.tokenizer import Pieces, Tokenizer
 from seq2seq.training_state import Progress, TrainingError, has_state, load_state, save_state
 from seq2seq.translator import TextError, Translator, clean
@@ -341,7 +342,8 @@ def train(
     tokenizer: a `tokenizer.json` to use instead of learning one from the data; so two models share their pieces.
     start_from: a checkpoint with whose weights and tokenizer the run begins, instead of with random ones. Its sizes must be
         those of `model_config`. A resumed run has them already.
-    Everything is read and checked before anything is written. Raises DataError and TrainingError.
+    Everything is read and checked before anything is written. Raises DataError, TrainingError, CheckpointError and, for what
+    cannot be written, OSError; then all that was saved before is whole, and `resume` goes on from it.
     """
     if (out / WEIGHTS_FILE).exists() and not resume:
         raise TrainingError(f"{out} already holds a checkpoint; resume it with --resume or choose another --out")
@@ -354,6 +356,8 @@ def train(
         tokenizer = out / TOKENIZER_FILE
     elif start_from:
         begun, tokenizer = Seq2Seq.from_pretrained(start_from), start_from / TOKENIZER_FILE
+    if resume or start_from:
+        read_sealed(tokenizer)
     if tokenizer:
         pieces = Tokenizer.load(tokenizer)
     else:
@@ -376,8 +380,8 @@ def train(
         run.load_state()
     elif run.accelerator.is_main_process:
         out.mkdir(parents=True, exist_ok=True)
-        write_beside(out / TOKENIZER_FILE, pieces.to_json())
         write_beside(out / CONFIG_FILE, json.dumps(asdict(run.plain_model.config), indent=2) + "\n")
+        write_beside(out / TOKENIZER_FILE, pieces.to_json())
     on_start(run)
     run.train(valid)
     return run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
@@ -12,12 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from seq2seq.checkpoint import TOKENIZER_FILE, CheckpointError, read_sealed
 from seq2seq.config import EOS, UNK
 from seq2seq.data import pad_ids
 from seq2seq.decoder import DecoderState
 from seq2seq.dial import Dial
 from seq2seq.language import Said
-from seq2seq.model import TOKENIZER_FILE, CheckpointError, Seq2Seq, checkpoint_file
+from seq2seq.model import Seq2Seq, checkpoint_file
 from seq2seq.search import LENGTH_PENALTY, Beams, Hypothesis, Node, beam, forced, greedy, greedy_steps, grow, tree
 from seq2seq.tokenizer import SPACE, Pieces, Tokenizer, load_tokenizers
 from seq2seq.translation import Translation
@@ -32,6 +35,9 @@ FORCED_LOGITS = 2**24
 """Numbers of one batch of logits in forced decoding: 64 MB, a sentence of 60 pieces after 70 sources at once."""
 SEARCHED_PIECES = 2**14
 """Source pieces of one batch of a search, each hypothesis counted: what attention needs of memory grows with them."""
+SMALLER = "The GPU has not enough memory for so many at once, so this took longer."
+ON_CPU = "The GPU has not enough memory, so the CPU did this."
+"""What the reader is told then."""
 MAX_BEAM_SIZE = 20
 """Wider beams are refused: time and memory grow with the beam, and translations are seldom better beyond 10."""
 
@@ -110,6 +116,8 @@ class Translator:
         """tokenizer: of the source, and of the target too unless that has its own, `target_tokenizer`."""
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
         self.target_tokenizer = target_tokenizer or tokenizer
+        self._twin: Translator | None = None
+        self._twinning = threading.Lock()
 
     @classmethod
     def from_checkpoint(cls, checkpoint: str | Path, device: str = "auto") -> Translator:
@@ -117,6 +125,7 @@ class Translator:
         where = choose_device(device)
         model = Seq2Seq.from_pretrained(str(checkpoint)).to(where)
         path = checkpoint_file(checkpoint, TOKENIZER_FILE)
+        read_sealed(path)
         try:
             source, target = load_tokenizers(path)
         except (OSError, ValueError) as error:
@@ -233,7 +242,15 @@ class Translator:
 
     def stream(self, text: str) -> Iterator[Translation]:
         """The greedy translation as it grows, a target word more each time; the last one is what `translate` gives."""
-        cleaned = clean(text)
+        try:
+            yield from self._stream(clean(text))
+            return
+        except torch.OutOfMemoryError:
+            logging.getLogger(__name__).warning(ON_CPU)
+        for made in self.on_cpu().stream(text):  # from the first word again
+            yield replace(made, warnings=(*made.warnings, ON_CPU))
+
+    def _stream(self, cleaned: str) -> Iterator[Translation]:
         began = time.perf_counter()
         [source] = self.read([cleaned])
         state, lengths = self._encode([source])
@@ -286,25 +303,53 @@ class Translator:
     ) -> list[list[Hypothesis]]:
         """The `n_best` hypotheses of each of `sources`, in their order; sentences of like length share a batch.
 
-        batch_size: hypotheses that are computed at once, fewer if they are long.
+        batch_size: hypotheses that are computed at once, fewer if they are long. When the GPU has no memory for them, half as
+            many, and when not even for one sentence, the CPU searches; each hypothesis says so.
         """
         found: list[list[Hypothesis]] = [[] for _ in sources]
+        smaller = ""
         order = sorted(range(len(sources)), key=lambda i: len(sources[i].ids))
         count = max(1, batch_size // beam_size)
         while order:
             batch = order[:count]
             while len(batch) > 1 and len(batch) * beam_size * len(sources[batch[-1]].ids) > SEARCHED_PIECES:
                 batch.pop()  # the longest stands last
+            chosen = [sources[i] for i in batch]
+            settings = (beam_size, n_best, length_penalty, top_k)
+            try:
+                best = self._search_batch(chosen, *settings)
+            except torch.OutOfMemoryError:
+                best = None  # outside of this block, the error and what it holds are gone
+            if best is None and len(batch) > 1:
+                count, smaller = (len(batch) + 1) // 2, SMALLER
+                logging.getLogger(__name__).warning("%s From here on: %d sentences at once.", SMALLER, count)
+                continue
+            warning = smaller
+            if best is None:
+                best, warning = self.on_cpu()._search_batch(chosen, *settings), ON_CPU
+                logging.getLogger(__name__).warning(ON_CPU)
             del order[: len(batch)]
-            state, lengths = self._encode([sources[i] for i in batch])
-            limits = [self._limit(sources[i]) for i in batch]
-            if len(batch) == beam_size == 1:  # a tenth faster without the bookkeeping of many
-                best = [greedy(self.model.decoder, state, lengths, limits, top_k)]
-            else:
-                best = beam(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty, top_k)
             for i, hypotheses in zip(batch, best):
-                found[i] = hypotheses
+                found[i] = [replace(hypothesis, warning=warning) for hypothesis in hypotheses]
         return found
+
+    def _search_batch(
+        self, sources: Sequence[Pieces], beam_size: int, n_best: int, length_penalty: float, top_k: int
+    ) -> list[list[Hypothesis]]:
+        state, lengths = self._encode(sources)
+        limits = [self._limit(source) for source in sources]
+        if len(sources) == beam_size == 1:  # a tenth faster without the bookkeeping of many
+            return [greedy(self.model.decoder, state, lengths, limits, top_k)]
+        return beam(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty, top_k)
+
+    def on_cpu(self) -> Translator:
+        """The same translator with the model on the CPU, made once, for when the GPU has no memory."""
+        with self._twinning:
+            if self._twin is None:
+                model = Seq2Seq(self.model.config)
+                model.load_state_dict({name: tensor.cpu() for name, tensor in self.model.state_dict().items()})
+                self._twin = Translator(model, self.tokenizer, self.name, self.target_tokenizer)
+            return self._twin
 
     def force(self, sources: Sequence[Pieces], target: Sequence[int], top_k: int = 1) -> list[Hypothesis]:
         """What the model thinks of one target, as ids, after each of `sources`, in order: scores and attention."""
@@ -313,8 +358,12 @@ class Translator:
         found = []
         for start in range(0, len(sources), count):
             batch = sources[start : start + count]
-            state, lengths = self._encode(batch)
-            found += forced(self.model.decoder, state, lengths, [target] * len(batch), top_k)
+            try:
+                state, lengths = self._encode(batch)
+                found += forced(self.model.decoder, state, lengths, [target] * len(batch), top_k)
+            except torch.OutOfMemoryError:
+                logging.getLogger(__name__).warning(ON_CPU)
+                return [replace(made, warning=ON_CPU) for made in self.on_cpu().force(sources, target, top_k)]
         return found
 
     @torch.inference_mode()
@@ -354,6 +403,8 @@ class Translator:
             warnings.append(Said(COPIED, words=" ".join(dict.fromkeys(instead.values()))))
         elif self.target_tokenizer.unknown_id in hypothesis.ids:
             warnings.append("The target has pieces that the model does not know; each is written ⁇.")
+        if hypothesis.warning:
+            warnings.append(hypothesis.warning)
         if not partial and not hypothesis.finished:
             warnings.append(Said("Stopped at the length limit of {limit} pieces.", limit=len(hypothesis.ids)))
         pieces = hypothesis.weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import random
 from collections import Counter
@@ -291,3 +292,32 @@ def test_without_links_there_is_no_guide():
         [2, 5, 5, EOS],
         [2, 5, EOS, PAD],
     ]
+
+
+@given(
+    st.binary(max_size=200) | st.text('ab\t,"\r\n\0é', max_size=60).map(str.encode),
+    st.sampled_from(["tsv", "csv", "tsv.gz", "csv.gz"]),
+)
+def test_any_bytes_are_pairs_or_a_data_error(tmp_path_factory, raw, ending):
+    path = tmp_path_factory.getbasetemp() / f"any.{ending}"
+    for content in {raw, gzip.compress(raw)} if ending.endswith("gz") else {raw}:
+        path.write_bytes(content)
+        try:
+            pairs = read_pairs(path)
+        except DataError as error:
+            assert "any." in str(error) and "\n" not in str(error).strip()
+        else:
+            assert pairs and all(pair.source.strip() and pair.references[0].strip() for pair in pairs)
+
+
+cells = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).filter(
+    lambda text: text == text.strip() and text
+)
+
+
+@given(st.lists(st.tuples(cells, cells), min_size=1, max_size=5))
+def test_csv_that_is_written_is_read_back(tmp_path_factory, rows):
+    path = tmp_path_factory.getbasetemp() / "mine.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    assert [(pair.source, pair.references[0]) for pair in read_pairs(path)] == rows

@@ -13,7 +13,7 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for p
 # From the bottom up: a module may import those of lower layers, and of its own where that makes no circle.
 LAYERS = (
     {"language"},
-    {"config", "tokenizer", "data"},
+    {"config", "tokenizer", "data", "checkpoint"},
     {"encoder", "attention", "aligner", "augment", "upload"},
     {"decoder"},
     {"classic"},

@@ -85,7 +85,7 @@ def picked(table: pd.DataFrame | None, event: gr.EventData) -> tuple[Any, Any, A
     if table is None or not 0 <= event.index < len(table):
         return gr.skip(), gr.skip(), gr.skip()
     row = table.iloc[event.index]
-    return row["source"], row["reference"], time.time()
+    return row["source"], row["reference"], time.monotonic()
 
 
 def own_test_panel(
