@@ -7,6 +7,7 @@ import json
 import tomllib
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import Any
 
@@ -61,7 +62,9 @@ def talk(address: str, work: Callable[[Any], Awaitable[Any]]) -> Any:
             await session.initialize()
             return await work(session)
 
-    return asyncio.run(session())
+    # In a thread: where the browser tests ran before in this process, this one has a loop already.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, session()).result()
 
 
 def call(address: str, tool: str, **arguments: Any) -> tuple[bool, str]:
