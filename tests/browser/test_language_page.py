@@ -14,8 +14,8 @@ from seq2seq.figures import NO_ATTENTION
 from seq2seq.language import catalogue
 
 TABS = ("translate", "compare", "inside", "batch")
-# Every text that can be seen, and what a screen reader or a pointer is told besides; without the models' words, formulas, and the
-# heads of tables, which are words of the sentence in one (tests/demo/test_visitor.py has the others).
+# Every text that can be seen, and what a screen reader or a pointer is told besides; without the models' words, formulas and
+# heads of tables, which are words of the sentence in one of them (tests/demo/test_visitor.py has the others).
 SHOWN = """() => {
     const models = '.lens-chip, .duet-words, .inside-piece, .inside-picture, .inside-shape, .inside-head strong, .xtick, .ytick'
         + ', .batch-source, .batch-translation, [data-testid^=cell], .examples, textarea, [lang=fr]:not(html)'
