@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page
 
+from seq2seq.demo.ask_panel import QUESTIONS
 from seq2seq.demo.visitor import TAGS
 from seq2seq.figures import NO_ATTENTION
 from seq2seq.language import catalogue
@@ -111,16 +112,8 @@ def test_no_english_is_left(language: str, locale: str, open_page: Callable[...,
     left = {"translate": english_in(shown(page), language)}
 
     # Every question, answered.
-    questions = (
-        "Another word",
-        "Without a word",
-        "Your French",
-        "Other sentences",
-        "Turn the attention",
-        "Does it matter?",
-    )
-    for question in questions:
-        page.locator("#ask-question label").nth(questions.index(question)).click()
+    for place, question in enumerate(QUESTIONS):
+        page.locator("#ask-question label").nth(place).click()
         if question == "Other sentences":
             page.locator("#ask-search").click()
             settled(page, "#ask-tree", known["number {rank}"].format(rank=1))

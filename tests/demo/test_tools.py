@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tomllib
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
-from seq2seq.bench.app import started, wait_for_page
+from seq2seq.bench.app import finished, started, wait_for_page
 from seq2seq.demo import api, launch_options, models, tools
 from tests.hosting import NGINX, NO_NGINX, ROOT, behind_nginx
 
@@ -62,9 +60,7 @@ def talk(address: str, work: Callable[[Any], Awaitable[Any]]) -> Any:
             await session.initialize()
             return await work(session)
 
-    # In a thread: where the browser tests ran before in this process, this one has a loop already.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, session()).result()
+    return finished(session())
 
 
 def call(address: str, tool: str, **arguments: Any) -> tuple[bool, str]:
