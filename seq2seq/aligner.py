@@ -46,7 +46,7 @@ def load_eflomal() -> ModuleType:
     return eflomal
 
 
-def align_together(corpora: Sequence[WordPairs]) -> list[list[Links]]:
+def align_together(corpora: Sequence[Sequence[tuple[Sequence[str], Sequence[str]]]]) -> list[list[Links]]:
     """The links of several corpora that are aligned as one, because each teaches something about the others' words."""
     found = iter(align(*zip(*(pair for corpus in corpora for pair in corpus))))
     return [[next(found) for _ in corpus] for corpus in corpora]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 from seq2seq.translation import Translation
 from seq2seq.translator import Translator, check_search, clean
@@ -62,6 +63,7 @@ class Batcher:
                     self._changed.notify_all()
         if request.error is not None:
             raise request.error
+        assert request.made is not None, "who is done without an error has a translation"
         return request.made
 
     def _next_batch(self) -> list[_Request]:
@@ -74,7 +76,7 @@ class Batcher:
 
     def _compute(self, batch: list[_Request]) -> None:
         """Translates a batch; what goes wrong here goes wrong for all of it."""
-        settings = {"beam_size": batch[0].beam_size, "n_best": batch[0].n_best}
+        settings: dict[str, Any] = {"beam_size": batch[0].beam_size, "n_best": batch[0].n_best}
         try:
             made = self.translator.translate([request.text for request in batch], **settings)
             for request, translation in zip(batch, made, strict=True):

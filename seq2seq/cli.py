@@ -6,6 +6,7 @@ Exit code 0; 1 when the work failed; 2 for a wrong call or bad input. A command 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code. SEQ2SEQ_TRACEBACK=1 shows where an unforeseen error arose."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):  # not what a notebook puts there
             stream.reconfigure(encoding="utf-8")
     typed = shlex.join([*PROGRAM.split(), *arguments])
     try:
@@ -254,19 +255,19 @@ def evaluate(
         if save:
             read_metrics(Path(folder))  # what cannot be read is reported before the work, not after it
         check_search(beam)
-        if data:
-            examples = read_pairs(data, reverse)
-        else:
-            examples = [example.turned() if reverse else example for example in evaluation.read_alignments(alignment)]
-        check_texts([example.source for example in examples], f"{data or alignment}, pair")
+        pairs = read_pairs(data, reverse) if data else []
+        aligned = evaluation.read_alignments(alignment) if alignment else []
+        if reverse:
+            aligned = [example.turned() for example in aligned]
+        check_texts([example.source for example in pairs or aligned], f"{data or alignment}, pair")
         translator = Translator.from_checkpoint(folder, device)
     try:
         if faithfulness:
-            result = evaluation.evaluate_faithfulness(translator, examples)
+            result = evaluation.evaluate_faithfulness(translator, pairs)
         elif data:
-            result = evaluation.evaluate(translator, examples, beam_size=beam)
+            result = evaluation.evaluate(translator, pairs, beam_size=beam)
         else:
-            result = evaluation.evaluate_alignment(translator, examples)
+            result = evaluation.evaluate_alignment(translator, aligned)
     except evaluation.NoAttentionError:
         raise CallError(f"{checkpoint} has no attention to judge; choose another --checkpoint") from None
     if save:
@@ -343,15 +344,17 @@ def train(
     from seq2seq.training_state import TrainingError
 
     if settings["kind"] in CLASSIC:
+        sources = {name: ctx.get_parameter_source(name) for name in CLASSIC_SIZES}
         settings |= {
-            name: size for name, size in CLASSIC_SIZES.items() if ctx.get_parameter_source(name).name == "DEFAULT"
+            name: CLASSIC_SIZES[name] for name, source in sources.items() if source and source.name == "DEFAULT"
         }
     with bad_input():
         model_config, config = configs(settings)
         if model_config.kind not in kinds():
             raise CallError(f"unknown --kind {model_config.kind}; choose one of {', '.join(kinds())}")
         tests = {path: read_pairs(path, config.reverse) for path in test or ()}
-        before = start_from and read_metrics(Path(project_path(start_from))).get("training")
+        beginning = Path(project_path(start_from)) if start_from else None
+        before = read_metrics(beginning).get("training") if beginning else None
         for path, pairs in tests.items():
             check_texts([pair.source for pair in pairs], f"{path}, pair")
     started: list[Run] = []
@@ -365,8 +368,9 @@ def train(
             )
 
     try:
-        options = {"tokenizer": tokenizer, "start_from": start_from and Path(project_path(start_from))}
-        run = run_training(model_config, config, out, resume=resume, on_start=on_start, **options)
+        run = run_training(
+            model_config, config, out, resume=resume, on_start=on_start, tokenizer=tokenizer, start_from=beginning
+        )
         if run.accelerator.is_main_process:
             after_training(run, tests, ctx.obj, before)
     except KeyboardInterrupt:
@@ -432,7 +436,7 @@ def align(
     for path in paths:
         check_writable(path)
     # People aligned their own tokens, so these are what is scored.
-    lowered = [tuple([t.lower() for t in side] for side in (e.source_tokens, e.target_tokens)) for e in examples]
+    lowered = [([t.lower() for t in e.source_tokens], [t.lower() for t in e.target_tokens]) for e in examples]
     *links, found = aligner.align_together([*corpora, lowered])
     with bad_input():
         aligner.write_links(dict(zip(paths, links)))

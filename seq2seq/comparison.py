@@ -66,16 +66,15 @@ def compare(left: Translator, right: Translator, text: str, reference: str = "",
 
     Raises TextError for a text or reference that is too long, or a blank text, and SearchError.
     """
-    reference = clean_reference(reference)
-    settings = {"beam_size": beam_size}
-    made = {"left": left.translate(text, **settings), "right": right.translate(text, **settings)}
+    wanted = clean_reference(reference)
+    made = {side: one.translate(text, beam_size=beam_size) for side, one in (("left", left), ("right", right))}
     outputs = [translation.translation for translation in made.values()]
     return Comparison(
         **made,
-        reference=reference,
+        reference=wanted,
         parted_at=parted_at(made["left"].target_words, made["right"].target_words),
-        chrf=None if reference is None else {side: chrf(t.translation, reference) for side, t in made.items()},
-        bleu=None if reference is None else {side: bleu(t.translation, reference) for side, t in made.items()},
+        chrf=None if wanted is None else {side: chrf(t.translation, wanted) for side, t in made.items()},
+        bleu=None if wanted is None else {side: bleu(t.translation, wanted) for side, t in made.items()},
         parameters={"left": left.model.parameter_count(), "right": right.model.parameter_count()},
         log_prob_per_word={side: log_prob_per_word(translation) for side, translation in made.items()},
         warnings=() if reference is None else reference_warnings(reference, made["left"].text, outputs),
@@ -152,7 +151,7 @@ def summary_lines(comparison: Comparison) -> str:
     for side, made in (("left", comparison.left), ("right", comparison.right)):
         facts = [f"{comparison.parameters[side]:,} parameters", f"{1000 * made.seconds:.0f} ms"]
         facts.append(f"log-probability per word {comparison.log_prob_per_word[side]:.3f}")
-        if comparison.reference is not None:
+        if comparison.chrf is not None and comparison.bleu is not None:  # there is a reference
             facts += [f"chrF {comparison.chrf[side]:.1f}", f"BLEU {comparison.bleu[side]:.1f}"]
         lines += [f"{made.checkpoint}: {made.translation}", "    " + ", ".join(facts)]
     at = comparison.parted_at

@@ -64,10 +64,10 @@ def check_writable(path: Path) -> None:
         raise CallError(f"cannot write {path}: no permission to write in {folder}")
 
 
-def project_path(checkpoint: str) -> str:
+def project_path(checkpoint: str | Path) -> str:
     """A relative folder that is not here but stands beside the package: `checkpoints/…` works from anywhere."""
     beside = Path(__file__).resolve().parent.parent / checkpoint
-    return str(beside) if not Path(checkpoint).exists() and beside.is_dir() else checkpoint
+    return str(beside if not Path(checkpoint).exists() and beside.is_dir() else checkpoint)
 
 
 def input_lines() -> list[str]:
@@ -113,10 +113,12 @@ def write_files(writers: dict[Path | None, Callable[[list], str | bytes]], resul
 def whole_files(*paths: Path | None) -> Iterator[list[TextIO | None]]:
     """Files to write to, None where none was asked for. They take their names when the block ends; if it is left by an error
     or a Ctrl-C, none of them is there, and what stood there before still does."""
-    beside = [path and path.with_name(f"{path.name}.{os.getpid()}.tmp") for path in paths]
+    beside = [path.with_name(f"{path.name}.{os.getpid()}.tmp") if path else None for path in paths]
     try:
         with contextlib.ExitStack() as stack:
-            yield [path and stack.enter_context(path.open("w", encoding="utf-8", newline="")) for path in beside]
+            yield [
+                stack.enter_context(path.open("w", encoding="utf-8", newline="")) if path else None for path in beside
+            ]
         for made, path in zip(beside, paths):
             if made and path:
                 os.replace(made, path)

@@ -158,7 +158,8 @@ class Batch(NamedTuple):
     guide: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(*(None if part is None else part.to(device) for part in self))
+        guide = None if self.guide is None else self.guide.to(device)
+        return Batch(self.src.to(device), self.src_lengths.to(device), self.tgt.to(device), guide)
 
 
 def pad_ids(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -252,7 +253,8 @@ class Corpus:
         pairs = []
         for item in items:
             *before, last = (self.pairs[i] for i in item)
-            pairs.append(tuple([*(id for pair in before for id in pair[side][:-1]), *last[side]] for side in (0, 1)))
+            source, target = ([*(id for pair in before for id in pair[side][:-1]), *last[side]] for side in (0, 1))
+            pairs.append((source, target))
         return make_batch(pairs, [self._item_links(item) for item in items] if self.links else None)
 
     def _item_links(self, item: Item) -> np.ndarray:

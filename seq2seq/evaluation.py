@@ -23,7 +23,7 @@ LENGTH_BINS = ((1, 7), (8, 14), (15, 21), (22, None))
 """Source lengths in words, split on spaces, over which quality is reported; None is no upper bound."""
 
 
-def columns(pairs: Sequence[Pair]) -> list[list[str | None]]:
+def columns(pairs: Sequence[Pair]) -> list[list[Any]]:
     """References as sacrebleu wants them: one list for each reference number, None where a sentence has fewer."""
     most = max(len(pair.references) for pair in pairs)
     return [[pair.references[i] if i < len(pair.references) else None for pair in pairs] for i in range(most)]
@@ -44,7 +44,7 @@ def moses_lower(text: str) -> str:
 
 def bleu_lower_tok(outputs: Sequence[str], pairs: Sequence[Pair]) -> float:
     """BLEU of lower-cased text tokenised by sacremoses."""
-    references = [[None if r is None else moses_lower(r) for r in column] for column in columns(pairs)]
+    references: list[list[Any]] = [[r and moses_lower(r) for r in column] for column in columns(pairs)]
     return BLEU(tokenize="none", force=True).corpus_score([moses_lower(o) for o in outputs], references).score
 
 

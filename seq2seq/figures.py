@@ -93,7 +93,7 @@ def grid(translation: Translation, *, pieces: bool = False, show_eos: bool = Tru
     if not show_eos and rows and rows[-1] == EOS:
         rows, weights = rows[:-1], None if weights is None else weights[:-1]
     padding = translation.padding_weight is not None
-    if padding:
+    if padding and weights is not None:
         # Shown as what it is: renormalised, a row would look surer than the model was.
         columns = (*columns, translate(PADDING, language))
         weights = np.column_stack([weights, (1 - weights.sum(axis=1)).clip(0, 1)])
@@ -252,13 +252,18 @@ def caption(translation: Translation, *, show_eos: bool = False, language: str =
         return translate(NOTHING, language)
     beyond = float(shown.weights[:, -1].mean()) if shown.padding else 0.0
     beyond = beyond if beyond >= 0.005 else 0.0  # "0 %" is not worth saying
-    if shown.padding:
-        shown = Grid(shown.rows, shown.columns[:-1], shown.weights[:, :-1])
+    weights = shown.weights[:, :-1] if shown.padding else shown.weights
+    shown = Grid(shown.rows, shown.columns[: weights.shape[1]], weights)
     words = [i for i, word in enumerate(shown.columns) if word != EOS]
     if len(words) == 1 and not beyond:
         return translate(ONE_WORD, language)
-    best = shown.weights.argmax(axis=1)
-    parts = [_order(best), *_swaps(best, shown.columns), *_unread(shown, words), *_doubt(shown)]
+    best = weights.argmax(axis=1)
+    parts = [
+        _order(best),
+        *_swaps(best, shown.columns),
+        *_unread(weights, shown.columns, words),
+        *_doubt(weights, shown),
+    ]
     if beyond:
         parts.append(Said(ON_PADDING, share=_share(beyond)))
     clauses = translate("; ", language).join(translate(part, language) for part in parts)
@@ -270,7 +275,7 @@ def _share(weight: float) -> Said:
     return Said("{percent:.0f} %", percent=100 * weight)
 
 
-def _order(best: np.ndarray) -> str:
+def _order(best: np.ndarray) -> Said:
     """How often the eye moved on or stayed from one target word to the next."""
     if len(best) < 2:
         return Said("One word was written")
@@ -280,7 +285,7 @@ def _order(best: np.ndarray) -> str:
     return Said("Read mostly from left to right" if forward >= 0.7 else "Read back and forth")
 
 
-def _swaps(best: np.ndarray, columns: Sequence[str], limit: int = 2) -> list[str]:
+def _swaps(best: np.ndarray, columns: Sequence[str], limit: int = 2) -> list[Said]:
     """Neighbouring target words that were read in the other order: "'blue' and 'car' swapped places"."""
     found = []
     for before, after in zip(best, best[1:]):
@@ -291,10 +296,12 @@ def _swaps(best: np.ndarray, columns: Sequence[str], limit: int = 2) -> list[str
     return found[:limit]
 
 
-def _unread(shown: Grid, words: Sequence[int], share: float = 0.1, limit: int = 3) -> list[str]:
+def _unread(
+    weights: np.ndarray, columns: Sequence[str], words: Sequence[int], share: float = 0.1, limit: int = 3
+) -> list[Said]:
     """Source words that no target word was read from."""
-    most = shown.weights.max(axis=0)
-    unread = [shown.columns[i] for i in words if most[i] < share and any(c.isalnum() for c in shown.columns[i])]
+    most = weights.max(axis=0)
+    unread = [columns[i] for i in words if most[i] < share and any(c.isalnum() for c in columns[i])]
     if not unread:
         return []
     named = {f"word{i}": word for i, word in enumerate(unread[:limit], 1)}
@@ -302,11 +309,11 @@ def _unread(shown: Grid, words: Sequence[int], share: float = 0.1, limit: int = 
     return [Said(UNREAD[min(len(unread), limit + 1 + (more > 1)) - 1], **named, count=more)]
 
 
-def _doubt(shown: Grid, share: float = 0.4) -> list[str]:
+def _doubt(weights: np.ndarray, shown: Grid, share: float = 0.4) -> list[Said]:
     """The target word whose attention was most spread out, if it was."""
-    strongest = shown.weights.max(axis=1)
+    strongest = weights.max(axis=1)
     row = int(strongest.argmin())
     if strongest[row] >= share:
         return []
-    column = shown.columns[int(shown.weights[row].argmax())]
+    column = shown.columns[int(weights[row].argmax())]
     return [Said(DOUBT, target=shown.rows[row], share=_share(strongest[row]), source=column)]

@@ -121,7 +121,7 @@ class Seq2Seq(nn.Module, ModelHubMixin):
         hub_options = {"repo_id": directory.name, "folder": directory, "dtype": dtype} | hub_options
         return self.push_to_hub(**hub_options)
 
-    def push_to_hub(
+    def push_to_hub(  # ty: ignore[incompatible-method-override]: fewer options, each of which means something here
         self,
         repo_id: str,
         *,
@@ -175,7 +175,9 @@ class Seq2Seq(nn.Module, ModelHubMixin):
             new.unlink(missing_ok=True)
 
     @classmethod
-    def from_pretrained(cls, checkpoint: str | Path, **options) -> Seq2Seq:
+    def from_pretrained(  # ty: ignore[incompatible-method-override]: so that errors can be explained
+        cls, checkpoint: str | Path, **options
+    ) -> Seq2Seq:
         """A local folder or a hub id -> the model in float32, in evaluation mode. Raises CheckpointError.
 
         options: `revision`, `token` and others of `hf_hub_download`. This takes the place of the mixin's own method, which

@@ -75,7 +75,10 @@ def _parameter(field: Field, hint: Any) -> inspect.Parameter:
     option = typer.Option(flag(field.name), help=HELP[field.name], show_default=not several, metavar=metavar)
     default = inspect.Parameter.empty if field.default is MISSING else list(field.default) if several else field.default
     return inspect.Parameter(
-        field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+        field.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, option],  # ty: ignore[invalid-type-form]
     )
 
 
@@ -87,7 +90,7 @@ def with_settings(command: Callable) -> Callable:
     for config in (TrainConfig, ModelConfig):
         hints = get_type_hints(config)
         made += [_parameter(field, hints[field.name]) for field in fields(config) if field.name in HELP]
-    command.__signature__ = inspect.Signature([*kept, *made])
+    command.__signature__ = inspect.Signature([*kept, *made])  # ty: ignore[missing-attribute]
     command.__annotations__ = {p.name: p.annotation for p in (*kept, *made)}
     return command
 
@@ -95,8 +98,9 @@ def with_settings(command: Callable) -> Callable:
 def configs(settings: dict[str, Any]) -> tuple[ModelConfig, TrainConfig]:
     """The flags' values as configs. Raises ValueError for a value that makes no sense."""
 
-    def of(config: type) -> Any:
-        values = {field.name: settings[field.name] for field in fields(config) if field.name in HELP}
-        return config(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    def of(config: type[ModelConfig] | type[TrainConfig]) -> Any:
+        values: dict[str, Any] = {field.name: settings[field.name] for field in fields(config) if field.name in HELP}
+        values |= {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
+        return config(**values)
 
     return of(ModelConfig), of(TrainConfig)

@@ -80,6 +80,7 @@ def _said(side: Side, sheet: Sheet) -> str:
 
 def _heatmap(shown: Grid) -> Panel:
     """Cells, words around them, and what the colours mean."""
+    assert shown.weights is not None, "without attention there are no cells"
     T, S = len(shown.rows), len(shown.columns)
     rows, columns = ([short(word) for word in words] for words in (shown.rows, shown.columns))
     cell_width, cell_height = (42, 32) if max(T, S) <= NUMBERS_UP_TO else (28, 26)

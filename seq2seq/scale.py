@@ -58,11 +58,11 @@ class Searcher:
     def search(self, wanted: Sequence[Search]) -> list[list[Hypothesis]]:
         """The hypotheses of each, in their order; those of one checkpoint with the same settings are computed together."""
         found: list[list[Hypothesis]] = [[] for _ in wanted]
-        alike: dict[tuple, list[int]] = {}
+        alike: dict[tuple[str, tuple], list[int]] = {}
         for i, one in enumerate(wanted):
-            alike.setdefault(one._replace(source=None), []).append(i)
-        for key, members in alike.items():
-            best = self._load(key.checkpoint).search([wanted[i].source for i in members], **key.settings)
+            alike.setdefault((one.checkpoint, tuple(one.settings.items())), []).append(i)
+        for (checkpoint, settings), members in alike.items():
+            best = self._load(checkpoint).search([wanted[i].source for i in members], **dict(settings))
             for i, hypotheses in zip(members, best):
                 found[i] = hypotheses
         return found
@@ -143,4 +143,5 @@ def start(replicas: int) -> None:
     quiet = {"log_level": "WARNING"}
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.start(proxy_location="Disabled", logging_config=quiet)  # it is the page that answers the network
-    _replicas = serve.run(Replica.options(logging_config=quiet).bind(), name="translations", route_prefix=None)
+    deployed = Replica.options(logging_config=quiet)  # ty: ignore[missing-attribute]: the decorator adds it
+    _replicas = serve.run(deployed.bind(), name="translations", route_prefix=None)

@@ -115,7 +115,9 @@ def _table(slide: Slide, whole: Grid, said: str) -> list[str]:
     """The heatmap as a table; returns what the reader has to know about it."""
     from pptx.util import Inches, Pt
 
-    shown = Grid(whole.rows[:MOST], whole.columns[:MOST], whole.weights[:MOST, :MOST], whole.padding)
+    assert whole.weights is not None, "without attention there is no table"
+    weights = whole.weights[:MOST, :MOST]
+    shown = Grid(whole.rows[:MOST], whole.columns[:MOST], weights, whole.padding)
     T, S = len(shown.rows), len(shown.columns)
     size = next(points for most, points in ((12, 12), (SMALL_OVER, 10), (30, 8), (MOST, 6)) if max(T, S) <= most)
     inch = 1 / 72
@@ -136,21 +138,23 @@ def _table(slide: Slide, whole: Grid, said: str) -> list[str]:
     frame._element.nvGraphicFramePr.cNvPr.set("descr", legal(f"Each row is one French word. {said}"))
     table = frame.table
     table.first_col, table.horz_banding = True, False  # the first row is a heading already
-    table._tbl.tblPr.find(f"{{{MAIN}}}tableStyleId").text = PLAIN_TABLE
-    for place, each in enumerate(table.columns):
-        each.width = Inches(column if place else first)
-    for place, each in enumerate(table.rows):
-        each.height = Inches(row if place else head)
+    style_id = table._tbl.tblPr.find(f"{{{MAIN}}}tableStyleId")  # ty: ignore[missing-union-attribute]: a new table has it
+    style_id.text = PLAIN_TABLE
+    for place in range(S + 1):
+        table.columns[place].width = Inches(column if place else first)
+    for place in range(T + 1):
+        table.rows[place].height = Inches(row if place else head)
     numbers = max(T, S) <= NUMBERS_UP_TO
     for t, cells in enumerate(table._tbl.tr_lst):
         for s, cell in enumerate(cells.tc_lst):
+            style: dict[str, Any] = {}
             if t == 0:
-                word, style = (columns[s - 1] if s else ""), {"upright": upright and s > 0}
+                word, style["upright"] = (columns[s - 1] if s else ""), upright and s > 0
             elif s == 0:
-                word, style = rows[t - 1], {"align": "r"}
+                word, style["align"] = rows[t - 1], "r"
             else:
-                weight = float(shown.weights[t - 1, s - 1])
-                style = {"fill": colour(weight)}
+                weight = float(weights[t - 1, s - 1])
+                style["fill"] = colour(weight)
                 word = f"{100 * weight:.0f}" if numbers and weight >= 0.01 else ""
             _cell(cell, word, Pt(size).centipoints, **style)
     notes = []
@@ -158,7 +162,7 @@ def _table(slide: Slide, whole: Grid, said: str) -> list[str]:
         notes.append(
             "Small type, because the sentence is long: the offline page and the SVG picture are easier to read."
         )
-    if shown.weights.shape != whole.weights.shape:
+    if weights.shape != whole.weights.shape:
         all_rows, all_columns = whole.weights.shape
         notes.append(
             f"Shown are the first {S} of {all_columns} English words and the first {T} of {all_rows} French words."

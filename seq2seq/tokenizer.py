@@ -220,17 +220,19 @@ class Tokenizer:
 
     def ids(self, pieces: Sequence[str]) -> tuple[int, ...]:
         """The ids of which `decode` made these pieces. Raises ValueError for a piece that is not of this tokenizer."""
-        found = [UNK if piece == self.unknown_text else self.backend.token_to_id(piece) for piece in pieces]
-        for piece, id in zip(pieces, found):
-            if id in (None, PAD, BOS):
+        found = []
+        for piece in pieces:
+            id = UNK if piece == self.unknown_text else self.backend.token_to_id(piece)
+            if id is None or id in (PAD, BOS):
                 raise ValueError(f"this tokenizer has no piece {piece!r}")
+            found.append(id)
         return tuple(found)
 
     unknown_id = UNK
 
     def piece(self, id: int) -> str:
         """One piece as it is shown in tables."""
-        return self.unknown_text if id == UNK else self.backend.id_to_token(id)
+        return self.unknown_text if id == UNK else self.backend.id_to_token(id) or ""
 
     def text(self, ids: Sequence[int], instead: Mapping[int, str] = MappingProxyType({})) -> str:
         """`ids` as one line of text, special pieces left out; `instead` as in `decode`."""

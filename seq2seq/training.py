@@ -356,7 +356,7 @@ def train(
         tokenizer = out / TOKENIZER_FILE
     elif start_from:
         begun, tokenizer = Seq2Seq.from_pretrained(start_from), start_from / TOKENIZER_FILE
-    if resume or start_from:
+    if tokenizer and (resume or start_from):
         read_sealed(tokenizer)
     if tokenizer:
         pieces = Tokenizer.load(tokenizer)

@@ -92,7 +92,7 @@ class Translation:
         def rounded(weights: np.ndarray | None) -> list | None:
             return None if weights is None else np.round(weights.astype(float), DIGITS).tolist()
 
-        made = {
+        made: dict[str, Any] = {
             "text": self.text,
             "translation": self.translation,
             "source_words": list(self.source_words),
@@ -111,7 +111,7 @@ class Translation:
         }
         if self.padding_weight is not None:
             # From the rounded rows, so that they and it make 1 however many words there are.
-            made["padding_weight"] = rounded((1 - np.sum(made["attention"], axis=1)).clip(0, 1))
+            made["padding_weight"] = rounded((1 - np.array(made["attention"]).sum(axis=1)).clip(0, 1))
         if self.copied_words:
             made["copied_words"] = list(self.copied_words)
         if self.alternatives:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -120,7 +120,7 @@ class Translator:
         self._twinning = threading.Lock()
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: str | Path, device: str = "auto") -> Translator:
+    def from_checkpoint(cls, checkpoint: str | Path, device: str = "auto") -> Self:
         """A checkpoint folder or hub id -> Translator. Raises CheckpointError, and ValueError for a missing device."""
         where = choose_device(device)
         model = Seq2Seq.from_pretrained(str(checkpoint)).to(where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from sacrebleu.metrics import CHRF
@@ -88,7 +88,7 @@ class Trial:
     """
 
     table: pd.DataFrame
-    scores: dict[str, int | dict[str, float | list[float]]]
+    scores: dict[str, Any]
 
     def to_csv(self) -> str:
         """The table as CSV, in which no spreadsheet finds a formula."""

@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -123,10 +124,14 @@ def read_tutorial(
         Tokenizer.of_words(read_words(Path(words), state["embedding.weight"], file)[2:])
         for words, state, file in ((source_words, read, encoder), (target_words, written, decoder))
     )
-    sizes = {"vocab_size": len(target), "source_vocab_size": len(source), "max_length": max_length}
+    sizes: dict[str, Any] = CLASSIC_SIZES | {
+        "vocab_size": len(target),
+        "source_vocab_size": len(source),
+        "max_length": max_length,
+    }
     sizes |= {"embedding_size": of_encoder["H"], "hidden_size": of_encoder["H"]}
-    kind = "classic-attention" if looks_back else "classic-plain"
-    model = Seq2Seq(ModelConfig(**(CLASSIC_SIZES | sizes | {"kind": kind})))
+    sizes["kind"] = "classic-attention" if looks_back else "classic-plain"
+    model = Seq2Seq(ModelConfig(**sizes))
     weights = {f"encoder.{key}": tensor for key, tensor in with_specials(read, read_shapes).items()}
     weights |= {f"decoder.{key}": tensor for key, tensor in with_specials(written, written_shapes).items()}
     model.load_state_dict(weights)

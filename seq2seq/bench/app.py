@@ -167,7 +167,7 @@ async def ask(url: str, texts: list[list[str]], clients: int, limit: float) -> d
         began = time.perf_counter()
         await asyncio.gather(*(client(own, http) for own in texts))
         whole = time.perf_counter() - began
-    times = spread(taken) if taken else {"p50_seconds": None, "p95_seconds": None, "runs": 0}
+    times: dict[str, Any] = spread(taken) if taken else {"p50_seconds": None, "p95_seconds": None, "runs": 0}
     runs = times.pop("runs")
     return {
         "clients": clients,

@@ -75,7 +75,7 @@ def taken(work: Work, device: torch.device) -> float:
     return time.perf_counter() - began
 
 
-def in_turn(works: Mapping[str, Work], device: torch.device, seconds: float, rounds: int = 3) -> dict[str, list[float]]:
+def in_turn(works: Mapping[Any, Work], device: torch.device, seconds: float, rounds: int = 3) -> dict[Any, list[float]]:
     """Seconds of each call of each of `works`: A B A B …, until there were `rounds` rounds and `seconds` have passed. The first
     call of each is left out, unless it took so long that it cannot have been spent on warming up."""
     times = {name: [first] if (first := taken(work, device)) > LONG else [] for name, work in works.items()}

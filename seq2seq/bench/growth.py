@@ -39,7 +39,7 @@ class AsLong(Translator):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        decoder = self.model.decoder
+        decoder: Any = self.model.decoder  # whose bias has another name in each kind
         with torch.no_grad():
             (decoder.out.bias if self.model.config.classic else decoder.bias)[EOS] = IMPOSSIBLE
 

@@ -84,7 +84,9 @@ def of_floors(floors: dict[str, Any]) -> list[str]:
     ]
 
 
-def with_launches(gpu: bool, heads: Sequence[str], rows: list[dict[str, Any]], made: list[Sequence[str]]) -> list[str]:
+def with_launches(
+    gpu: bool, heads: Sequence[str], rows: list[dict[str, Any]], made: Sequence[Sequence[str]]
+) -> list[str]:
     """Adds on a GPU the share of time in which it waits for launches."""
     if not gpu:
         return columns(heads, made)

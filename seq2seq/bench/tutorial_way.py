@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -50,12 +50,15 @@ def one_way(rnn: nn.GRU) -> nn.ModuleList:
 class TutorialWay(nn.Module):
     """A copy of a model, run the tutorial's way. `steps` counts the decoder's steps."""
 
+    decoder: Any
+    """Of any kind: what it has inside is asked for here by name."""
+
     def __init__(self, model: Seq2Seq) -> None:
         super().__init__()
         model = copy.deepcopy(model)  # one copy, so that a tied embedding stays tied
         self.config, self.decoder = model.config, model.decoder
-        encoder = model.encoder
-        self.embedding = encoder.embedding
+        encoder: Any = model.encoder
+        self.embedding: nn.Embedding = encoder.embedding
         self.grus = one_way(encoder.gru if self.config.classic else encoder.rnn).to(model.device)
         self.dropout = nn.Identity() if self.config.classic else encoder.dropout
         self.steps = 0
@@ -129,7 +132,7 @@ class TutorialWay(nn.Module):
         while len(written) <= limit and written[-1] != EOS:
             log_probs, hidden = self.step(written[-1], hidden, read)
             log_probs[0, list(NEVER_WRITTEN)] = float("-inf")
-            written.append(log_probs.topk(1).indices.item())
+            written.append(int(log_probs.topk(1).indices))
         return written[1:]
 
     @torch.no_grad()

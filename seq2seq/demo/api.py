@@ -161,7 +161,7 @@ def batch(
 
 def batch_endpoint() -> None:
     """`/batch`. It takes components, not `gr.api`: it is gr.File that refuses what was not uploaded, such as a path."""
-    invisible = {"visible": False}
+    invisible: dict[str, Any] = {"visible": False}
     inputs = [
         gr.File(label="file", file_count="single", file_types=list(ENDINGS), **invisible),
         gr.Textbox(models.DEFAULT, label="checkpoint", **invisible),

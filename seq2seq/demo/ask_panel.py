@@ -81,7 +81,7 @@ def step_of(translation: Translation | None, word: int | None) -> int | None:
 def candidates(translation: Translation | None, word: int | None) -> Any:
     """What the model could have written at the first piece of a target word, with probabilities."""
     step = step_of(translation, word)
-    if step is None:
+    if translation is None or step is None:
         return gr.update(choices=[], value=None)
     offered = translation.candidates[step]
     shown = [
@@ -136,7 +136,7 @@ def asked(translation: Translation | None, title: str, **question: Any) -> Shown
 def another_word(translation: Translation | None, word: int | None, candidate: int | None) -> Shown:
     """Decoding goes on from a candidate in the place of a target word."""
     step = step_of(translation, word)
-    if step is None or candidate is None or candidate >= len(translation.candidates[step]):
+    if translation is None or step is None or candidate is None or candidate >= len(translation.candidates[step]):
         return escape(say(NOTHING if translation is None else CHOOSE)), None
     piece = translation.candidates[step][candidate][0]
     start = (*translation.target_pieces[:step], piece)
@@ -241,8 +241,8 @@ def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[gr
 
     Returns the components that another translation changes, in the order of `controls`.
     """
-    options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
-    latest = {"trigger_mode": "always_last"} | options
+    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
+    latest: dict[str, Any] = {"trigger_mode": "always_last"} | options
     with gr.Accordion("Ask the model", open=False, elem_id="ask"):
         gr.Markdown(ABOUT, elem_classes="help")
         # Not tabs: on a phone Gradio would fold all but one of them into a menu.

@@ -21,7 +21,7 @@ from seq2seq.upload import ENDINGS, MAX_BYTES
 
 SHOWN = 200
 """Rows of the table on the page; the files have all."""
-RUNS = {"concurrency_id": "batch", "concurrency_limit": 2}
+RUNS: dict[str, Any] = {"concurrency_id": "batch", "concurrency_limit": 2}
 """At once, from the page and from programs together."""
 TABLE_FILE, OBJECTS_FILE = "translations.csv", "translations.jsonl"
 ABOUT = (
@@ -80,8 +80,10 @@ def run(
             for step in written(lines, checkpoint, int(beam_size), Path(folder)):
                 shown += step.rows[: SHOWN - len(shown)]
                 if step.done == step.total:
-                    files = [gr.update(value=str(Path(folder) / n), visible=True) for n in (TABLE_FILE, OBJECTS_FILE)]
-                    yield last(summary(lines, time.monotonic() - began)), table(shown, len(lines)), *files
+                    sheet, objects = (
+                        gr.update(value=str(Path(folder) / n), visible=True) for n in (TABLE_FILE, OBJECTS_FILE)
+                    )
+                    yield last(summary(lines, time.monotonic() - began)), table(shown, len(lines)), sheet, objects
                 elif runs.cancelled(number, request):
                     yield last(Said(CANCELLED, done=step.done, total=step.total)), *(gr.skip(),) * 3
                     return

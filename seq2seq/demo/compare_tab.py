@@ -75,7 +75,7 @@ def saw(comparison: Comparison | None, question: str) -> tuple[Any, Any, str]:
         return None, None, ""
     sides = comparison.left, comparison.right
     if question == SAW:
-        return *map(_looked_at, sides), ""
+        return _looked_at(sides[0]), _looked_at(sides[1]), ""
     try:
         for side in sides:
             check_occlusion(side)
@@ -83,7 +83,8 @@ def saw(comparison: Comparison | None, question: str) -> tuple[Any, Any, str]:
         return message(told(error)), message(told(error)), ""
     lost = [occlusion(models.translator(side.checkpoint), side) for side in sides]
     agreements = filter(None, map(_agreement, sides, lost))
-    return *map(occlusion_view, sides, lost), "\n\n".join(agreements)
+    left, right = map(occlusion_view, sides, lost)
+    return left, right, "\n\n".join(agreements)
 
 
 def everything(text: str, reference: str, left: str, right: str, beam_size: float, question: str) -> tuple[Any, ...]:
@@ -137,7 +138,7 @@ def opened(request: gr.Request) -> tuple[Any, ...]:
 def compare_tab(page: gr.Blocks) -> None:
     """Lays the tab out inside an open `gr.Blocks` and wires it."""
     pair = models.default_pair()
-    options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
+    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
 
     text = gr.Textbox(
         EXAMPLES[1], label="English", placeholder="Type an English sentence and press Enter", submit_btn="Compare",
@@ -172,7 +173,7 @@ def compare_tab(page: gr.Blocks) -> None:
     inputs, maps = [text, reference, left, right, beam, question], [left_map, right_map, agreeing]
     # One event for all that ask, so that one comparison runs after the other and the last asked for is what is shown.
     asking = [text.submit, reference.submit, beam.release, left.input, right.input, asked.change]
-    looking = {"fn": seen, "inputs": [result, question], "outputs": [columns, *maps]} | options
+    looking: dict[str, Any] = {"fn": seen, "inputs": [result, question], "outputs": [columns, *maps]} | options
     gr.on(asking, run, inputs, [columns, result], trigger_mode="always_last", **options).then(**looking)
     question.input(**looking)
     for button, example in zip(examples, EXAMPLES):

@@ -32,7 +32,9 @@ class PageComponent(gr.HTML):
             **options,
         )
 
-    def postprocess(self, value: dict[str, Any] | None) -> dict[str, Any] | None:
+    def postprocess(  # ty: ignore[incompatible-method-override]: this HTML takes an object, not a text
+        self, value: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
         return value
 
     def api_info(self) -> dict[str, Any]:

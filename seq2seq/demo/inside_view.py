@@ -30,7 +30,7 @@ LANES = {"prev": WRITTEN, "embedded": WRITTEN, "old hidden": REMEMBERED}
 
 def inside_view(inside: Inside, label: str) -> dict[str, Any]:
     """Everything the browser draws; `label`: what the page calls the model."""
-    made = inside.to_dict() | {
+    made: dict[str, Any] = inside.to_dict() | {
         "label": label,
         "note": "",
         "warnings": [say(warning) for warning in inside.translation.warnings],

@@ -69,7 +69,7 @@ def warm_up() -> None:
 
 def launch_options() -> dict[str, Any]:
     """Options of `launch()`. Fonts are the system's and nothing is counted: a page load asks no other host."""
-    fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+    fonts: dict[str, Any] = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     return {
         # White on the default blue would have a contrast of 3.7 to 1.
         "theme": gr.themes.Default(primary_hue="blue", **fonts).set(

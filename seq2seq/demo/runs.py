@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -47,13 +47,13 @@ def cancellable(
     stop: gr.Button,
     status: gr.HTML,
     run: Callable[..., Iterator[Any]],
-    inputs: list[gr.components.Component],
-    outputs: list[gr.components.Component],
+    inputs: Sequence[gr.components.Component],
+    outputs: Sequence[gr.components.Component],
     **options: Any,
 ) -> None:
     """Wires a run to two buttons. `run` is given its number, the inputs and the request, and asks `cancelled`; while it runs,
     `start` does nothing. The page counts its runs, so that to cancel one can never stop a later one."""
-    private = {"api_visibility": "private", "show_progress": "hidden"}
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     number = gr.Number(0, visible="hidden")
     start.click(None, [number], [number, status], js=f"(n) => [n + 1, {_in_browser(WAITING)}]", **private)
     number.change(run, [number, *inputs], outputs, trigger_mode="once", **private, **options)

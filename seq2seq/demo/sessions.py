@@ -17,9 +17,9 @@ class Session(SessionState):
     """
 
     def __init__(self, blocks: gr.Blocks) -> None:
-        super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))
+        super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))  # ty: ignore[invalid-argument-type]
 
 
 def light_sessions() -> None:
     """From now on Gradio opens such sessions."""
-    state_holder.SessionState = Session
+    state_holder.SessionState = Session  # ty: ignore[invalid-assignment]

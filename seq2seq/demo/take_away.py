@@ -58,8 +58,8 @@ def value(file: dict[str, Any] | None = None) -> dict[str, Any]:
     return {"kinds": [list(kind) for kind in KINDS.items()], "file": file}
 
 
-def answer(result: Taken | None, drawn: Callable[[str], Sheet], event: gr.EventData) -> dict[str, Any]:
-    """The file that a click asks for, for `take_away.js`; `drawn` makes the sheet of the result for a kind of file."""
+def answer(result: Taken | None, drawn: Callable[[Any, str], Sheet], event: gr.EventData) -> dict[str, Any]:
+    """The file that a click asks for, for `take_away.js`; `drawn` makes its sheet for a kind of file."""
     kind, asked = getattr(event, "kind", None), getattr(event, "asked", None)
     if kind not in tuple(KINDS):  # whatever a program sends, hashable or not
         return {"asked": asked, "error": say("There is no such file.")}
@@ -74,19 +74,19 @@ def answer(result: Taken | None, drawn: Callable[[str], Sheet], event: gr.EventD
     elif kind == "json":
         made["text"] = json.dumps(result.to_dict(), ensure_ascii=False) + "\n"
     elif kind == "html":
-        made |= {"text": to_html([drawn(kind)], plotly=False), "plotly": PLOTLY_HERE}
+        made |= {"text": to_html([drawn(result, kind)], plotly=False), "plotly": PLOTLY_HERE}
     elif kind == "pptx":
-        made["base64"] = base64.b64encode(to_pptx([drawn(kind)])).decode()
+        made["base64"] = base64.b64encode(to_pptx([drawn(result, kind)])).decode()
     else:
-        made["text"] = to_svg(drawn(kind))
+        made["text"] = to_svg(drawn(result, kind))
     return made
 
 
 def of_translation(translation: Translation | None, unit: str, eos: bool, event: gr.EventData) -> dict[str, Any]:
     """A file of the tab Translate, with words or pieces as its switches say."""
 
-    def drawn(_: str) -> Sheet:
-        return sheet(translation, title=models.label(translation.checkpoint), pieces=unit == PIECES, show_eos=bool(eos))
+    def drawn(made: Translation, _: str) -> Sheet:
+        return sheet(made, title=models.label(made.checkpoint), pieces=unit == PIECES, show_eos=bool(eos))
 
     return value(answer(translation, drawn, event))
 
@@ -94,11 +94,11 @@ def of_translation(translation: Translation | None, unit: str, eos: bool, event:
 def of_comparison(comparison: Comparison | None, event: gr.EventData) -> dict[str, Any]:
     """A file of the tab Compare; in the web page also what each model was given, and what it needed."""
 
-    def drawn(kind: str) -> Sheet:
-        labels = models.labels(comparison.left.checkpoint, comparison.right.checkpoint)
-        sides = {"left": comparison.left, "right": comparison.right} if kind == "html" else {}
-        seen = {name: evidence(models.translator(made.checkpoint), made) for name, made in sides.items()}
-        return comparison_sheet(comparison, labels, seen, show_eos=False)
+    def drawn(made: Comparison, kind: str) -> Sheet:
+        labels = models.labels(made.left.checkpoint, made.right.checkpoint)
+        sides = {"left": made.left, "right": made.right} if kind == "html" else {}
+        seen = {name: evidence(models.translator(side.checkpoint), side) for name, side in sides.items()}
+        return comparison_sheet(made, labels, seen, show_eos=False)
 
     return value(answer(comparison, drawn, event))
 
@@ -107,5 +107,5 @@ def take_away(make: Callable[..., dict[str, Any]], inputs: list[gr.components.Co
     """Lays the buttons out; `make` is one of the two functions above and `inputs` what it gets before the event."""
     with gr.Accordion("Take it with you", open=False, elem_id=f"{elem_id}-menu"):
         buttons = TakeAway(value(), elem_id=elem_id)
-    options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
+    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     buttons.take(make, inputs, buttons, **options)

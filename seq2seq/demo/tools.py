@@ -31,4 +31,4 @@ def wanted() -> bool:
 
 def offer_tools() -> None:
     """From now on such a server is what Gradio starts."""
-    gradio.mcp.GradioMCPServer = Tools
+    gradio.mcp.GradioMCPServer = Tools  # ty: ignore[invalid-assignment]

@@ -85,8 +85,7 @@ def _probability(log_prob: float) -> str:
 
 def _distinct(words: tuple[str, ...]) -> list[str]:
     """Column names must differ; a repeated word gets its place: the, the (5)."""
-    seen: set[str] = set()
-    return [w if not (w in seen or seen.add(w)) else f"{w} ({i})" for i, w in enumerate(words, 1)]
+    return [f"{word} ({i})" if word in words[: i - 1] else word for i, word in enumerate(words, 1)]
 
 
 def translate(text: str, checkpoint: str, beam_size: float, unit: str, eos: bool) -> Iterator[Shown]:
@@ -101,6 +100,7 @@ def translate(text: str, checkpoint: str, beam_size: float, unit: str, eos: bool
         for last in paced(translator.stream(text)):
             growing = view(last, pieces=unit == PIECES, show_eos=eos, growing=True)
             yield growing, last.translation, gr.skip(), gr.skip(), gr.skip()
+        assert last is not None, "a stream ends with the whole translation"
         yield show(last, unit, eos)
     except models.REFUSALS as error:
         yield failed(error)
@@ -195,13 +195,17 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
 
     outputs = [heatmap, french, result, weights, candidates]
     inputs = [text, checkpoint, beam, unit, eos]
-    options = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
+    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     # One event for all that ask, so that one translation runs after the other and the last asked for is what is shown.
     # A switch that was moved meanwhile takes effect at its end.
-    redrawing = {"fn": redraw, "inputs": [result, unit, eos], "outputs": [heatmap, weights, candidates]} | options
+    redrawing: dict[str, Any] = {
+        "fn": redraw,
+        "inputs": [result, unit, eos],
+        "outputs": [heatmap, weights, candidates],
+    } | options
     asking = [text.submit, checkpoint.input, beam.release, asked.change]
     answered = gr.on(asking, translate, inputs, outputs, trigger_mode="always_last", **options).then(**redrawing)
-    filling = {"fn": controls, "inputs": result, "outputs": questions} | options
+    filling: dict[str, Any] = {"fn": controls, "inputs": result, "outputs": questions} | options
     answered.then(**filling)
     for button, example in zip(examples, EXAMPLES):
         fill = f"() => [{json.dumps(example)}, Date.now()]"
