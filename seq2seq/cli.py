@@ -15,7 +15,7 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -402,6 +402,47 @@ def seal(
             checkpoint.write_beside(folder / checkpoint.CONFIG_FILE, before)  # what cannot be used gets no seal
             raise
     note(f"sealed {folder}")
+
+
+@app.command()
+def distill(
+    checkpoint: Annotated[
+        list[Path],
+        typer.Option(metavar="DIR", help="Folders of one checkpoint or several, which then translate as one."),
+    ],
+    data: Annotated[
+        Path, typer.Option(metavar="FILE", help="Pairs whose sources are translated (.tsv, .csv, also .gz).")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the new pairs go (.tsv).")],
+    beam: Beam = 5,
+    device: Device = "auto",
+) -> None:
+    """Write down what models know, as pairs for `train --data`: each source with the translation, of those the beam found, that
+    is most like the reference."""
+    check_writable(out)
+    if out.suffix != ".tsv":
+        raise CallError(f"--out is {out}; give a name that ends in .tsv")
+    if out.resolve() == data.resolve():
+        raise CallError(f"{out} would replace what is to be translated; give another name")
+    from seq2seq.data import read_pairs
+    from seq2seq.ensemble import distilled, ensemble
+    from seq2seq.translator import check_search
+
+    with bad_input():
+        check_search(beam)
+        pairs = read_pairs(data)
+        check_texts([pair.source for pair in pairs], f"{data}, pair")
+        teacher = ensemble([Path(project_path(folder)) for folder in checkpoint], device)
+    with whole_files(out) as [file]:
+
+        def steps() -> Iterator[str]:
+            done = 0
+            for made in distilled(teacher, pairs, beam):
+                file.writelines("\t".join((pair.source, *pair.references)) + "\n" for pair in made)
+                done += len(made)
+                yield f"{done:,} of {len(pairs):,} pairs"
+
+        progress_notes(steps())
 
 
 @app.command()

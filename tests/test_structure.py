@@ -21,7 +21,18 @@ LAYERS = (
     {"search", "dial", "tutorial"},
     {"translation"},
     {"translator"},
-    {"batching", "evaluation", "explain", "inside", "comparison", "bottleneck", "training_state", "batch", "scale"},
+    {
+        "batching",
+        "evaluation",
+        "explain",
+        "inside",
+        "comparison",
+        "bottleneck",
+        "training_state",
+        "batch",
+        "scale",
+        "ensemble",
+    },
     {"training", "trial"},
 )
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
