@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
+from math import ceil
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,7 +31,7 @@ def read_upload(path: str | Path, read: Callable[[Path], Iterable[T]], max_rows:
         raise DataError(f"{name}: no such file; choose it again")
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise DataError(f"{name} has {size / 1e6:,.1f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB. Send a part of it.")
+        raise DataError(too_large(name, size))
     kept, count = [], 0
     try:
         for row in read(path):
@@ -42,6 +43,11 @@ def read_upload(path: str | Path, read: Callable[[Path], Iterable[T]], max_rows:
         raise DataError(str(error).replace(str(path), name)) from None
     check_count(name, count, max_rows)
     return kept
+
+
+def too_large(name: str, size: int, limit: int = MAX_BYTES) -> str:
+    """The refusal of so many bytes; rounded up, so that nothing seems to be as large as the limit."""
+    return f"{name} has {ceil(size / 1e5) / 10:,.1f} MB; the limit is {limit / 1e6:.0f} MB. Send a part of it."
 
 
 def check_count(name: str, count: int, max_rows: int) -> None:

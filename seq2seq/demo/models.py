@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import torch
 
 from seq2seq.batching import Batcher
 from seq2seq.data import DataError
-from seq2seq.demo import zero_gpu
+from seq2seq.demo import runs, zero_gpu
 from seq2seq.model import CONFIG_FILE, CheckpointError, decoder_class
 from seq2seq.results import METRICS_FILE
 from seq2seq.translator import SearchError, TextError, Translator, choose_device
@@ -24,13 +27,24 @@ REFUSALS = (TextError, SearchError, CheckpointError, DataError)
 _LOADING = threading.Lock()
 
 
+@contextmanager
+def _without_folders() -> Iterator[None]:
+    """Where this server keeps its checkpoints is no visitor's business."""
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(str(error).replace(f"{CHECKPOINTS.parent}{os.sep}", "")) from error
+
+
 @cache
 def names() -> tuple[str, ...]:
     """The checkpoints in the folder `checkpoints`, the default one first and the classic ones last. Raises CheckpointError if
     there is none."""
     found = sorted(path.parent.name for path in CHECKPOINTS.glob(f"*/{CONFIG_FILE}"))
     if not found:
-        raise CheckpointError(f"no checkpoint in {CHECKPOINTS}; train one with: python -m seq2seq train --help")
+        raise CheckpointError(
+            f"no checkpoint in the folder {CHECKPOINTS.name}; train one with: python -m seq2seq train --help"
+        )
     return tuple(sorted(found, key=lambda name: (name != DEFAULT, "classic" in name, name)))
 
 
@@ -42,7 +56,10 @@ def load(name: str) -> Batcher:
     # One sentence is too small for threads to share, and many callers keep the cores busy by themselves: on two busy cores
     # two threads of torch, which wait for each other without sleeping, took 5 times the processor time of one.
     torch.set_num_threads(1)
-    return Batcher(zero_gpu.load(CHECKPOINTS / name))
+    with _without_folders():
+        loaded = zero_gpu.load(CHECKPOINTS / name)
+    loaded.new_deadline = runs.deadline
+    return Batcher(loaded)
 
 
 def batcher(name: str) -> Batcher:
@@ -63,7 +80,7 @@ def kind(name: str) -> str:
     try:
         return json.loads(path.read_text(encoding="utf-8"))["kind"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} does not describe a model: {error!r}") from error
+        raise CheckpointError(f"{path.relative_to(CHECKPOINTS.parent)} does not describe a model: {error!r}") from error
 
 
 def choices() -> list[tuple[str, str]]:

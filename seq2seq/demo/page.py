@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from seq2seq.demo import api, compare_tab, links, models, translate_tab
 from seq2seq.demo.batch_tab import batch_tab
+from seq2seq.demo.guard import Guard, trust_proxies
 from seq2seq.demo.inside_tab import inside_tab
 from seq2seq.demo.present import Presenter, presenter
 from seq2seq.demo.sessions import light_sessions
@@ -32,7 +34,7 @@ HEADER = """<div id="lens-header"><span class="lens-device">running on {device}<
 def build() -> gr.Blocks:
     """The page as Gradio blocks; `launch_options` says how it wants to be launched."""
     light_sessions()
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS, CACHE_SECONDS)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS // 6, CACHE_SECONDS)) as page:
         # First, so that no event of the page takes its name.
         gr.api(api.translate, api_name="translate", concurrency_limit=TOGETHER)
         gr.api(api.compare, api_name="compare", concurrency_limit=4)
@@ -52,7 +54,8 @@ def build() -> gr.Blocks:
             with gr.Tab("Batch", id=links.BATCH):
                 batch_tab()
         filled.then(links.tab, None, tabs, api_visibility="private", show_progress="hidden")
-    return page.queue(status_update_rate=STATUS_SECONDS, max_size=QUEUE)
+    # api_open: nothing that waits in the queue may be called past it.
+    return page.queue(status_update_rate=STATUS_SECONDS, max_size=QUEUE, api_open=False)
 
 
 def warm_up() -> None:
@@ -66,6 +69,7 @@ def warm_up() -> None:
 
 def launch_options() -> dict[str, Any]:
     """Options of `launch()`. Fonts are the system's and nothing is counted: a page load asks no other host."""
+    trust_proxies()
     fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     return {
         # White on the default blue would have a contrast of 3.7 to 1.
@@ -83,4 +87,5 @@ def launch_options() -> dict[str, Any]:
         "show_error": False,
         "max_file_size": MAX_BYTES,
         "state_session_capacity": SESSIONS,
+        "app_kwargs": {"middleware": [Middleware(Guard)]},
     }
