@@ -6,6 +6,7 @@ A middleware of the web server (ASGI), so that a refusal comes before Gradio rea
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import logging
@@ -16,6 +17,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seq2seq.upload import MAX_BYTES, too_large
@@ -43,7 +45,8 @@ GIVEN += ("/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt")
 MADE = ("/", "/config", "/gradio_api/info", "/gradio_api/openapi.json")
 """What is made anew for each who fetches it."""
 STOPS = ("/gradio_api/cancel", "/gradio_api/reset")
-ASKS = ("/gradio_api/queue/join", "/gradio_api/call/", "/gradio_api/run/")
+NAMED = "/gradio_api/call/"
+ASKS = (NAMED, "/gradio_api/queue/join", "/gradio_api/run/")
 UPLOAD = "/gradio_api/upload"
 """These and no more may be posted to."""
 
@@ -113,8 +116,11 @@ class Buckets:
         return 0.0 if level >= 1 else (1 - level) / self.rate
 
 
-class Refused(Exception):
-    """What is said instead of the page's answer; `wait`: after so many seconds it may be another."""
+class Refused(MultiPartException):
+    """What is said instead of the page's answer; `wait`: after so many seconds it may be another.
+
+    Of the kind upon which Gradio deletes what it has of an upload; after any other it would stay on the disk.
+    """
 
     def __init__(self, status: int, detail: str, wait: float = 0.0) -> None:
         super().__init__(detail)
@@ -154,10 +160,12 @@ class Guard:
             await self.app(scope, body, answer)
         except Refused as refused:
             await answer.refuse(refused)
-        except Exception:
-            if answer.begun:
-                raise
-            logging.getLogger(__name__).exception("%s %s failed", scope["method"], path)
+        except Exception as error:
+            log = logging.getLogger(__name__)
+            if answer.begun:  # such as a stream of what nobody has asked for
+                log.warning("%s %s broke off: %r", scope["method"], path, error)
+                return await answer.end()
+            log.exception("%s %s failed", scope["method"], path)
             await answer.refuse(Refused(500, "Something went wrong here; the log of the server says what."))
         finally:
             self._open[client] -= 1
@@ -180,13 +188,17 @@ class Guard:
         if client:
             wait = self.questions.take(client)
             if wait:
-                said = f"{self.questions.burst:g} questions at once and {self.questions.rate:g} a second"
+                said = f"{self.questions.burst:g} at once and {self.questions.rate:g} a second"
                 raise Refused(429, f"Too many questions: {said} are the limit of one address. {again(wait)}", wait)
             if path == UPLOAD and (wait := self.uploads.take(client)):
                 said = f"{self.uploads.burst:g} at once and {self.uploads.rate * 60:g} a minute"
                 raise Refused(429, f"Too many files: {said} are the limit of one address. {again(wait)}", wait)
         if path.startswith(ASKS):
-            queue = scope["app"].get_blocks()._queue
+            page = scope["app"].get_blocks()
+            name = path.removesuffix("/").rpartition("/")[2]
+            if path.startswith(NAMED) and name not in (function.api_name for function in page.fns.values()):
+                raise Refused(404, "There is no endpoint of that name; /gradio_api/info lists them.")
+            queue = page._queue
             if queue.max_size is not None and len(queue) >= queue.max_size:
                 # 503 would be the word for it, but then Gradio's page says something else.
                 raise Refused(429, f"{queue.max_size} questions are waiting, which is the limit. {again(2)}", 2)
@@ -216,6 +228,7 @@ class Body:
         said = Headers(scope=scope).get("content-length", "0")
         self.said = int(said) if said.isdecimal() else 0
         self.receive, self.count = receive, 0
+        self.whole = False
         self.refused: Refused | None = None
 
     async def check(self) -> None:
@@ -228,6 +241,9 @@ class Body:
         self.count += len(message.get("body", b""))
         if self.count > self.limit:
             await self._refuse(message)
+        if message["type"] == "http.disconnect" and not self.whole:
+            raise Refused(400, "The connection was closed before all was sent.")
+        self.whole = not message.get("more_body", False)
         return message
 
     async def _refuse(self, message: Message | None = None) -> None:
@@ -278,9 +294,14 @@ class Answer:
         await self.send(start)
         return {"type": "http.response.body", "body": html}
 
+    async def end(self) -> None:
+        """The end of an answer that broke off."""
+        with contextlib.suppress(Exception):  # there may have to be more of it, or nobody listens
+            await self.send({"type": "http.response.body", "body": b""})
+
     async def refuse(self, refused: Refused) -> None:
         """One line of JSON. Nothing may have been sent before."""
-        body = json.dumps({"detail": str(refused)}, ensure_ascii=False).encode()
+        body = json.dumps({"detail": refused.message}, ensure_ascii=False).encode()
         headers = {"content-type": "application/json", "content-length": str(len(body)), "cache-control": "no-store"}
         if refused.wait:
             headers["retry-after"] = str(int(refused.wait) + 1)

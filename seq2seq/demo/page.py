@@ -15,12 +15,13 @@ from seq2seq.demo.batch_tab import batch_tab
 from seq2seq.demo.guard import Guard, trust_proxies
 from seq2seq.demo.inside_tab import inside_tab
 from seq2seq.demo.present import Presenter, presenter
-from seq2seq.demo.sessions import light_sessions
+from seq2seq.demo.sessions import Messages, light_sessions, own_folder
 from seq2seq.upload import MAX_BYTES
 
 TITLE = "Attention Lens"
-QUEUE, SESSIONS, CACHE_SECONDS = 256, 1000, 3600
-"""Events that may wait, sessions whose last result is kept, and how long an uploaded file is: bounds for a public page."""
+QUEUE, SESSIONS, ANSWERS, CACHE_SECONDS = 256, 1000, 512, 3600
+"""Events that may wait, sessions whose last result is kept, and those whose unread answers are, and how long an uploaded file
+is (ten minutes more at most): bounds for a public page."""
 TOGETHER = 32
 """Calls of `/translate` that run at once: they are computed in batches (`seq2seq.batching`), so many cost little more than one.
 Gradio has 40 threads; the rest are for the page."""
@@ -34,6 +35,7 @@ HEADER = """<div id="lens-header"><span class="lens-device">running on {device}<
 def build() -> gr.Blocks:
     """The page as Gradio blocks; `launch_options` says how it wants to be launched."""
     light_sessions()
+    own_folder()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS // 6, CACHE_SECONDS)) as page:
         # First, so that no event of the page takes its name.
         gr.api(api.translate, api_name="translate", concurrency_limit=TOGETHER)
@@ -55,7 +57,9 @@ def build() -> gr.Blocks:
                 batch_tab()
         filled.then(links.tab, None, tabs, api_visibility="private", show_progress="hidden")
     # api_open: nothing that waits in the queue may be called past it.
-    return page.queue(status_update_rate=STATUS_SECONDS, max_size=QUEUE, api_open=False)
+    page.queue(status_update_rate=STATUS_SECONDS, max_size=QUEUE, api_open=False)
+    page._queue.pending_messages_per_session = Messages(page._queue, ANSWERS)
+    return page
 
 
 def warm_up() -> None:

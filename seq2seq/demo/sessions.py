@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import os
+import shutil
+import tempfile
+from collections import OrderedDict
+from itertools import islice
 from types import SimpleNamespace
 
 import gradio as gr
 from gradio import state_holder
+from gradio.queueing import Queue
 from gradio.state_holder import SessionState
+from gradio.utils import LRUCache
 
 
 class Session(SessionState):
@@ -20,6 +29,41 @@ class Session(SessionState):
         super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))
 
 
+class Messages(LRUCache):
+    """The messages of each session that wait to be read: at most `max_size` sessions, and those that have questions unanswered.
+
+    Gradio's own keeps 2,000, also of calls whose answer nobody fetches, 1.5 MB each; and it drops the oldest even while its
+    answer is computed, such as that of a page that translates a file while programs call the API.
+    """
+
+    def __init__(self, queue: Queue, max_size: int) -> None:
+        super().__init__(max_size)
+        self.queue = queue
+
+    def __setitem__(self, session: str, messages: asyncio.Queue) -> None:
+        if session not in self:
+            read_or_forgotten = (old for old in self if not self._waits(old))
+            for old in list(islice(read_or_forgotten, max(0, len(self) + 1 - self.max_size))):
+                del self[old]
+        OrderedDict.__setitem__(self, session, messages)
+
+    def __delitem__(self, session: str) -> None:
+        super().__delitem__(session)
+        self.queue.pending_event_ids_session.pop(session, None)  # or it would stay for good
+
+    def _waits(self, session: str) -> bool:
+        ids = self.queue.pending_event_ids_session.get(session, ())
+        return any(id in self.queue.event_ids_to_events for id in ids)
+
+
 def light_sessions() -> None:
     """From now on Gradio opens such sessions."""
     state_holder.SessionState = Session
+
+
+def own_folder() -> None:
+    """From now on uploads and results lie in a folder of this process, and go with it. Gradio's own is shared by all of its
+    pages on a machine, and each serves the others' files. GRADIO_TEMP_DIR, if it is set, is another."""
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        os.environ["GRADIO_TEMP_DIR"] = folder = tempfile.mkdtemp(prefix="attention-lens-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
