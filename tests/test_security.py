@@ -78,4 +78,6 @@ def test_every_promise_names_a_test_that_is_there() -> None:
     tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     named = re.findall(r"`(test_\w+)`", text)
     assert len(named) >= 20
-    assert [name for name in named if f"def {name}(" not in tests and not list((ROOT / "tests").rglob(f"{name}.py"))] == []
+    assert [
+        name for name in named if f"def {name}(" not in tests and not list((ROOT / "tests").rglob(f"{name}.py"))
+    ] == []

@@ -4,6 +4,7 @@ would run all the same is stopped by the page's policy. `open_page` fails on any
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 from urllib.parse import quote
 
@@ -53,9 +54,12 @@ def test_typed_into_translate_and_asked_about(open_page: Callable[..., Page]) ->
     page.wait_for_selector("#ask-target textarea", state="visible")
     page.wait_for_timeout(500)
     page.locator("#take-menu > button").click()
-    for value in VALUES.values():
+    for name, value in VALUES.items():
         translate(page, value)
         assert french(page)
+        assert_nothing_ran(page)
+        if name not in ("image", "template", "end of script"):  # the panel is the same view, and slow
+            continue
         box = page.locator("#ask-target textarea")
         box.fill(value)
         box.press("Enter")
@@ -67,14 +71,16 @@ def test_typed_into_translate_and_asked_about(open_page: Callable[..., Page]) ->
     assert_nothing_ran(page)
 
 
-@pytest.mark.parametrize("tab", ["translate", "compare", "inside", "batch"])
-def test_in_a_link(open_page: Callable[..., Page], tab: str) -> None:
-    """Each value as the text, then as everything else that a link may say."""
-    for value in VALUES.values():
+def test_as_the_text_of_a_link(open_page: Callable[..., Page]) -> None:
+    for value, tab in zip(VALUES.values(), cycle(("translate", "compare", "inside"))):
         page = open_page(f"?tab={tab}&text={quote(value)}&reference={quote(value)}")
         page.wait_for_timeout(300)
         assert_nothing_ran(page)
-        page.context.close()
+        page.close()
+
+
+@pytest.mark.parametrize("tab", ["translate", "compare", "inside", "batch"])
+def test_as_everything_else_that_a_link_says(open_page: Callable[..., Page], tab: str) -> None:
     hostile = quote(" ".join(VALUES.values())[:900])
     names = ("checkpoint", "left", "right", "beam", "unit", "eos", "present", "__theme", "lang", "view", "__lang")
     query = "&".join(f"{name}={hostile}" for name in names)
