@@ -10,6 +10,7 @@ import tempfile
 from collections import OrderedDict
 from itertools import islice
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 from gradio import state_holder
@@ -19,14 +20,18 @@ from gradio.utils import LRUCache
 
 
 class Session(SessionState):
-    """A session that describes a block when an event touches it.
+    """A session that keeps no description of the page's blocks.
 
-    Gradio's own describes all 180 blocks of the page when it begins: 14 ms and 280 kB for every call of the API, which took
-    longer than to answer it. Only `gr.DeepLinkButton` reads those of untouched blocks, and the page has none.
+    Gradio's own describes all 180 of them when it begins, 14 ms and 280 kB for every call of the API, which took longer than to
+    answer it; and then keeps what each shows, 400 kB of a long answer, for the next thousand sessions. Only
+    `gr.DeepLinkButton` reads that, and the page has none.
     """
 
     def __init__(self, blocks: gr.Blocks) -> None:
         super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))
+
+    def _update_value_in_config(self, block_id: int, value: Any) -> None:
+        """Keeps nothing."""
 
 
 class Messages(LRUCache):
