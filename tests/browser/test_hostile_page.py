@@ -151,8 +151,9 @@ def test_in_a_file_of_pairs_and_as_clauses(open_page: Callable[..., Page], tmp_p
 def test_a_refusal_of_the_guard_is_said_on_the_page(server: str, browser: Browser) -> None:
     said = "Too many questions: 5 at once are the limit."
     page = browser.new_context().new_page()  # the browser itself tells of the refusal as an error
-    page.route("**/queue/join**", lambda route: route.fulfill(status=429, json={"detail": said}))
     page.goto(f"{server}/?tab=batch")
+    page.wait_for_selector("#batch-run >> visible=true", timeout=60_000)
+    page.route("**/queue/join**", lambda route: route.fulfill(status=429, json={"detail": said}))
     page.locator("#batch-text textarea").fill("A dog sleeps.", timeout=60_000)
     page.locator("#batch-run").click()
     page.get_by_text(said).first.wait_for(timeout=60_000)
