@@ -36,6 +36,14 @@ ANYTHING = """() => window.ran || ({}).ran || document.querySelectorAll(
 """Whether something ran, or stands there as markup."""
 
 
+WAIT = {
+    "translate": "#attention-view .xtick",
+    "compare": "#right-map .xtick",
+    "inside": ".inside-box",
+}
+"""What stands there when a link has been answered."""
+
+
 def assert_nothing_ran(page: Page) -> None:
     assert not page.evaluate(ANYTHING)
 
@@ -72,8 +80,8 @@ def test_typed_into_translate_and_asked_about(open_page: Callable[..., Page]) ->
 
 
 def test_as_the_text_of_a_link(open_page: Callable[..., Page]) -> None:
-    for value, tab in zip(VALUES.values(), cycle(("translate", "compare", "inside"))):
-        page = open_page(f"?tab={tab}&text={quote(value)}&reference={quote(value)}")
+    for value, tab in zip(VALUES.values(), cycle(WAIT)):
+        page = open_page(f"?tab={tab}&text={quote(value)}&reference={quote(value)}", wait_for=WAIT[tab])
         page.wait_for_timeout(300)
         assert_nothing_ran(page)
         page.close()
@@ -90,7 +98,7 @@ def test_as_everything_else_that_a_link_says(open_page: Callable[..., Page], tab
 
 
 def test_typed_into_compare_and_inside(open_page: Callable[..., Page]) -> None:
-    page = open_page("?tab=compare", wait_for="#right-map .lens-chip")
+    page = open_page("?tab=compare", wait_for="#right-map .xtick")
     for value in VALUES.values():
         for place, key in (("#reference", None), ("#compare-text", "Enter")):
             box = page.locator(f"{place} textarea")
@@ -130,7 +138,7 @@ def test_in_a_file_and_as_its_name(open_page: Callable[..., Page], tmp_path: Pat
 def test_in_a_file_of_pairs_and_as_clauses(open_page: Callable[..., Page], tmp_path: Path) -> None:
     path = tmp_path / f"<img src=x onerror={RUN}>.tsv"
     path.write_text("".join(f"{value}\t{value}\n" for value in VALUES.values()), encoding="utf-8")
-    page = open_page("?tab=compare", wait_for="#right-map .lens-chip")
+    page = open_page("?tab=compare", wait_for="#right-map .xtick")
     page.locator("#own-file input[type=file]").set_input_files(path)
     page.wait_for_function("() => document.querySelector('#own-file').innerText.includes('img')")
     page.locator("#own-run").click()
