@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from seq2seq.data import DataError, read_rows
+from seq2seq.language import Said
 from seq2seq.report import safe_cell
 from seq2seq.translation import DIGITS, Translation
 from seq2seq.translator import TextError, Translator, check_search, clean
@@ -48,7 +49,14 @@ def read_file(path: str | Path) -> list[Line]:
 def read_text(text: str, name: str = "the text") -> list[Line]:
     """The same of a text, one sentence a line."""
     if len(text) > MAX_BYTES:
-        raise DataError(f"{name} has {len(text):,} characters; the limit is {MAX_BYTES:,}. Send a part of it.")
+        raise DataError(
+            Said(
+                "{path} has {count:,} characters; the limit is {limit:,}. Send a part of it.",
+                path=name,
+                count=len(text),
+                limit=MAX_BYTES,
+            )
+        )
     lines = text.split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
@@ -71,18 +79,23 @@ def _sentences(path: Path) -> Iterator[tuple[int, str]]:
 
 def _checked(name: str, numbered: Sequence[tuple[int, str]]) -> list[Line]:
     if not numbered:
-        raise DataError(f"{name} has no lines; write one sentence a line")
+        raise DataError(Said("{path} has no lines; write one sentence a line", path=name))
     lines, characters = [], 0
     for number, text in numbered:
         try:
             characters += len(clean(text))
             lines.append(Line(number, text))
         except TextError as error:
-            lines.append(Line(number, _short(text), str(error)))
+            lines.append(Line(number, _short(text), error.args[0]))
         if characters > MAX_SOURCE:
             raise DataError(
-                f"{name}, line {number}: the lines up to here have over {MAX_SOURCE:,} characters, which would take too "
-                "long. Send a part of them."
+                Said(
+                    "{path}, line {number}: the lines up to here have over {limit:,} characters, which would take too long. "
+                    "Send a part of them.",
+                    path=name,
+                    number=number,
+                    limit=MAX_SOURCE,
+                )
             )
     return lines
 
@@ -144,9 +157,11 @@ def _run(translator: Translator, lines: Sequence[Line], beam_size: int) -> Itera
 
 def how_far(step: Step) -> str:
     """ "640 of 5,000 lines, about 12 s left"."""
+    if step.done == step.total:
+        return Said("{done:,} of {total:,} lines", done=step.done, total=step.total)
     seconds = max(1, round(step.seconds_left))
-    left = f"{seconds} s" if seconds < 100 else f"{round(seconds / 60)} min"
-    return f"{step.done:,} of {step.total:,} lines" + (f", about {left} left" if step.done < step.total else "")
+    left = Said("{count} s", count=seconds) if seconds < 100 else Said("{count} min", count=round(seconds / 60))
+    return Said("{done:,} of {total:,} lines, about {left} left", done=step.done, total=step.total, left=left)
 
 
 # -- results -------------------------------------------------------------------------------------------------------
@@ -170,8 +185,11 @@ def save(steps: Iterable[Step], table: TextIO | None = None, objects: TextIO | N
                 size += objects.write(written + "\n")
         if size > MAX_OBJECTS:
             raise DataError(
-                f"line {step.rows[-1].line.number}: the results up to here have over {MAX_OBJECTS / 1e6:.0f} MB. Send a part "
-                "of the lines."
+                Said(
+                    "line {number}: the results up to here have over {limit:.0f} MB. Send a part of the lines.",
+                    number=step.rows[-1].line.number,
+                    limit=MAX_OBJECTS / 1e6,
+                )
             )
         yield step
 

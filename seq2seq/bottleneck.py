@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from seq2seq.comparison import chrf, log_prob_per_word
+from seq2seq.language import Said
 from seq2seq.translation import Translation
 from seq2seq.translator import MAX_CHARACTERS, TextError, Translator, check_search, clean
 
 MAX_CLAUSES = 12
 EXAMPLE = "A dog sleeps = Un chien dort"
+NO_MARK = "Line {number}: there is no {mark} between English and French. Write for instance: {example}"
+MANY_MARKS = "Line {number}: there is more than one {mark} between English and French. Write for instance: {example}"
 
 
 class Clause(NamedTuple):
@@ -78,7 +81,13 @@ def parse_clauses(text: str) -> tuple[Clause, ...]:
     Raises TextError, which names the line, for a line that is not so, and for too many lines or characters.
     """
     if len(text) > MAX_CHARACTERS:
-        raise TextError(f"The lines have {len(text):,} characters in all; the limit is {MAX_CHARACTERS:,}.")
+        raise TextError(
+            Said(
+                "The lines have {count:,} characters in all; the limit is {limit:,}.",
+                count=len(text),
+                limit=MAX_CHARACTERS,
+            )
+        )
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
@@ -86,17 +95,28 @@ def parse_clauses(text: str) -> tuple[Clause, ...]:
         mark = "\t" if "\t" in line.strip() else "="
         parts = line.strip().split(mark)
         if len(parts) != 2:
-            name = "tab" if mark == "\t" else "“=”"
-            what = f"there is no {name}" if len(parts) == 1 else f"there is more than one {name}"
-            raise TextError(f"Line {number}: {what} between English and French. Write for instance: {EXAMPLE}")
+            name = Said("tab") if mark == "\t" else "“=”"
+            raise TextError(Said(NO_MARK if len(parts) == 1 else MANY_MARKS, number=number, mark=name, example=EXAMPLE))
         try:
             found.append(Clause(*map(clean, parts)))
         except TextError:
-            raise TextError(f"Line {number}: English or French is missing. Write for instance: {EXAMPLE}") from None
+            raise TextError(
+                Said(
+                    "Line {number}: English or French is missing. Write for instance: {example}",
+                    number=number,
+                    example=EXAMPLE,
+                )
+            ) from None
         if len(found) > MAX_CLAUSES:
-            raise TextError(f"Line {number}: this is one clause too many; the limit is {MAX_CLAUSES}.")
+            raise TextError(
+                Said(
+                    "Line {number}: this is one clause too many; the limit is {limit}.",
+                    number=number,
+                    limit=MAX_CLAUSES,
+                )
+            )
     if not found:
-        raise TextError(f"There are no lines. Write one clause a line, for instance: {EXAMPLE}")
+        raise TextError(Said("There are no lines. Write one clause a line, for instance: {example}", example=EXAMPLE))
     return tuple(found)
 
 

@@ -29,14 +29,17 @@ def model_card(name: str, config: ModelConfig, metrics: dict[str, Any]) -> str:
     or `config`."""
     sets = {key: value for key, value in metrics.items() if key not in RECORDS}
     imported = "import" in metrics
+    reverse = metrics.get("training", {}).get("reverse", False)
+    translator = "A" if imported else "A French to English" if reverse else "An English to French"
+    example = "a sentence of yours" if imported else "Un homme fait du vélo." if reverse else "A man rides a bike."
     parts = [
         _front_matter(config, metrics),
-        f"# {name}\n\n{'A' if imported else 'An English to French'} translator of Attention Lens: "
+        f"# {name}\n\n{translator} translator of Attention Lens: "
         f"{'the EncoderRNN of the PyTorch tutorial' if config.classic else 'a bidirectional GRU encoder'} and "
         f"{decoder_class(config.kind).describe(config.kind)}. It is small enough to show at "
         f"work, word by word, on a laptop.\n\n```python\nfrom seq2seq import Translator\n\n"
         f'print(Translator.from_checkpoint("checkpoints/{name}").translate('
-        f'"{"a sentence of yours" if imported else "A man rides a bike."}").translation)\n```',
+        f'"{example}").translation)\n```',
         _sizes(config, metrics),
         _data(metrics),
         _training(metrics.get("training", {})),
@@ -103,8 +106,14 @@ def _data(metrics: dict[str, Any]) -> str:
 def _training(training: dict[str, Any]) -> str:
     if not training:
         return ""
+    before = training.get("before")
+    first = f"The run began with the weights of another:\n\n{_run(before)}\n\n" if before else ""
+    return f"## Training\n\n{first}{_run(training)}"
+
+
+def _run(training: dict[str, Any]) -> str:
     return (
-        f"## Training\n\n```bash\n{training['command']}\n```\n\n"
+        f"```bash\n{training['command']}\n```\n\n"
         f"{training['steps']:,} updates on {training['tokens']:,} target pieces in {training['seconds']:,} seconds, "
         f"validation included ({training['device']}, torch {training['torch']}), seed {training['seed']}. The weights "
         f"are those of step {training['best_step']:,}, with the best validation BLEU: {training['best_valid_bleu']}."

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seq2seq.figures import CLEAR, FONT, Grid, axis
+from seq2seq.figures import CLEAR, FONT, Grid, axis, separators
+from seq2seq.language import ENGLISH, translate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,19 +28,21 @@ BAHDANAU = (
     "vocabularies of 30,000 words; ours are captions and everyday sentences, and small models. What can be compared is the "
     "shape: in their figure 2 the model without attention falls off as sentences get longer."
 )
+SENTENCES = "{count} sentences, 95 % interval {low:.1f} to {high:.1f}"
 SIDES = ("left", "right")
 LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 MARKS = {"left": {"symbol": "square", "dash": "dot"}, "right": {"symbol": "circle", "dash": "solid"}}
 """The two models are told apart by mark and dash, not by colour alone."""
 
 
-def _layout(**more: Any) -> Spec:
+def _layout(language: str, **more: Any) -> Spec:
     return {
         "template": {},
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,
         "font": {"color": "theme:text", "size": 13, "family": FONT},
         "hoverlabel": {"font": {"size": 13}, "align": "left"},
+        **separators(language),
     } | more
 
 
@@ -54,8 +57,11 @@ def _axis(title: str, **more: Any) -> Spec:
     return line | {"title": {"text": title, "standoff": 8}} | more
 
 
-def occlusion_map(shown: Grid) -> Spec:
+def occlusion_map(shown: Grid, language: str = ENGLISH) -> Spec:
     """What each target word loses when a source word is masked; `shown.weights` holds log-probabilities lost."""
+    hover = translate(
+        "Without “{x}”, “{y}” loses {amount} of its log-probability.", language, x="%{x}", y="%{y}", amount="%{z:.2f}"
+    )
     trace = {
         "type": "heatmap",
         "z": np.asarray(shown.weights, float).round(4).tolist(),
@@ -64,23 +70,23 @@ def occlusion_map(shown: Grid) -> Spec:
         "colorscale": "theme:need",
         "xgap": 1,
         "ygap": 1,
-        "hovertemplate": "Without “%{x}”, “%{y}” loses %{z:.2f} of its log-probability.<extra></extra>",
+        "hovertemplate": f"{hover}<extra></extra>",
         "colorbar": {
-            "title": {"text": "log-probability lost", "side": "right"},
+            "title": {"text": translate("log-probability lost", language), "side": "right"},
             "thickness": 10,
             "outlinewidth": 0,
             "tickvals": [0, NEED_TOP / 2, NEED_TOP],
-            "ticktext": ["0", f"{NEED_TOP / 2:g}", f"{NEED_TOP:g} or more"],
+            "ticktext": ["0", f"{NEED_TOP / 2:g}", translate("{count:g} or more", language, count=NEED_TOP)],
         },
     }
     S, T = len(shown.columns), len(shown.rows)
-    layout = _layout(plot_bgcolor="theme:grid")
+    layout = _layout(language, plot_bgcolor="theme:grid")
     layout["xaxis"] = axis(shown.columns) | {"side": "top", "range": [-0.5, S - 0.5], "tickangle": -45}
     layout["yaxis"] = axis(shown.rows) | {"range": [T - 0.5, -0.5]}
     return {"data": [trace], "layout": layout}
 
 
-def strip(vector: np.ndarray) -> Spec:
+def strip(vector: np.ndarray, language: str = ENGLISH) -> Spec:
     """One vector (H,) as one row of H cells, each between -1 and 1."""
     trace = {
         "type": "heatmap",
@@ -89,21 +95,24 @@ def strip(vector: np.ndarray) -> Spec:
         "zmax": 1,
         "colorscale": [[0, "#b45309"], [0.5, "#f3f4f6"], [1, "#1d6fb8"]],
         "showscale": False,
-        "hovertemplate": "number %{x}: %{z:.2f}<extra></extra>",
+        "hovertemplate": translate("number {place}: {value}", language, place="%{x}", value="%{z:.2f}")
+        + "<extra></extra>",
     }
     bare = {"visible": False, "fixedrange": True}
     return {
         "data": [trace],
-        "layout": _layout(xaxis=bare, yaxis=bare, height=64, margin={"l": 0, "r": 0, "t": 4, "b": 4}),
+        "layout": _layout(language, xaxis=bare, yaxis=bare, height=64, margin={"l": 0, "r": 0, "t": 4, "b": 4}),
     }
 
 
-def growth(points: Sequence[Point], labels: Mapping[str, str], until: int) -> Spec:
+def growth(points: Sequence[Point], labels: Mapping[str, str], until: int, language: str = ENGLISH) -> Spec:
     """chrF and log-probability of the reference per word against sentence length, of both models, as far as computed.
 
-    labels: what each side is called. until: words of the longest sentence to come, so that the axis stands still.
+    labels: what each side is called. language: of the rest. until: words of the longest sentence to come, so that the axis
+    stands still.
     """
     data = []
+    hover = translate("{count} words: {value}", language, count="%{x}", value="%{y:.2f}")
     for side in SIDES:
         mark = MARKS[side]
         for row, values in ((1, [p.chrf[side] for p in points]), (2, [p.reference_log_prob[side] for p in points])):
@@ -119,26 +128,32 @@ def growth(points: Sequence[Point], labels: Mapping[str, str], until: int) -> Sp
                     "yaxis": "y" if row == 1 else "y2",
                     "line": {"color": f"theme:{side}", "dash": mark["dash"], "width": 2.5},
                     "marker": {"symbol": mark["symbol"], "size": 9},
-                    "hovertemplate": "%{x} words: %{y:.2f}<extra>%{fullData.name}</extra>",
+                    "hovertemplate": f"{hover}<extra>%{{fullData.name}}</extra>",
                 }
             )
     layout = _layout(
+        language,
         height=470,
         margin={"l": 60, "r": 16, "t": 64, "b": 48},
         legend=LEGEND,
-        xaxis=_axis("words in the English sentence", range=[0, until + 2], anchor="y2"),
-        yaxis=_axis("chrF of the translation", range=[0, 105], domain=[0.55, 1]),
-        yaxis2=_axis("log-prob. of the<br>reference per word", domain=[0, 0.45], rangemode="tozero"),
+        xaxis=_axis(translate("words in the English sentence", language), range=[0, until + 2], anchor="y2"),
+        yaxis=_axis(translate("chrF of the translation", language), range=[0, 105], domain=[0.55, 1]),
+        yaxis2=_axis(
+            translate("log-prob. of the<br>reference per word", language), domain=[0, 0.45], rangemode="tozero"
+        ),
     )
     return {"data": data, "layout": layout}
 
 
-def by_length(metrics: Mapping[str, Mapping[str, Any]], data_name: str, score: str = "bleu") -> Spec:
+def by_length(
+    metrics: Mapping[str, Mapping[str, Any]], data_name: str, score: str = "bleu", language: str = ENGLISH
+) -> Spec:
     """Quality by source length of all checkpoints on one test set, with 95 % intervals; from their `metrics.json`.
 
     metrics: checkpoint name -> its metrics. Bins with few sentences show it by their intervals.
     """
     data = []
+    hover = translate("{count} words: {value}", language, count="%{x}", value="%{y:.1f}")
     symbols = ("circle", "square", "diamond", "triangle-up", "x")
     colours = ("theme:right", "theme:left", "#2e8b57", "#8b5fbf", "#c0392b")
     for i, (name, known) in enumerate(metrics.items()):
@@ -163,23 +178,24 @@ def by_length(metrics: Mapping[str, Mapping[str, Any]], data_name: str, score: s
                 "line": {"color": colours[i % 5], "width": 2.5},
                 "marker": {"symbol": symbols[i % 5], "size": 9},
                 "text": [
-                    f"{row['sentences']} sentences, 95 % interval {low:.1f} to {high:.1f}"
+                    translate(SENTENCES, language, count=row["sentences"], low=low, high=high)
                     for row, (low, high) in zip(rows, intervals)
                 ],
-                "hovertemplate": "%{x} words: %{y:.1f}<br>%{text}<extra>%{fullData.name}</extra>",
+                "hovertemplate": f"{hover}<br>%{{text}}<extra>%{{fullData.name}}</extra>",
             }
         )
     layout = _layout(
+        language,
         height=390,
         margin={"l": 56, "r": 16, "t": 64, "b": 48},
         legend=LEGEND,
-        xaxis=_axis("words in the English sentence", type="category"),
+        xaxis=_axis(translate("words in the English sentence", language), type="category"),
         yaxis=_axis({"bleu": "BLEU", "chrf": "chrF"}[score], rangemode="tozero"),
     )
     return {"data": data, "layout": layout}
 
 
-def scatter(table: pd.DataFrame, labels: Mapping[str, str]) -> Spec:
+def scatter(table: pd.DataFrame, labels: Mapping[str, str], language: str = ENGLISH) -> Spec:
     """Sentence chrF of both models over a file of pairs; each point is a row of the table, known by its place."""
     points = {
         "type": "scatter",
@@ -199,6 +215,7 @@ def scatter(table: pd.DataFrame, labels: Mapping[str, str]) -> Spec:
         "hoverinfo": "skip",
     }
     layout = _layout(
+        language,
         height=420,
         showlegend=False,
         hovermode="closest",

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shlex
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -66,16 +68,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(error.format_message())
         return error.exit_code
     except BrokenPipeError:
-        # The reader has gone, as with `| head`. What is still buffered must not complain at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()  # the reader has gone, as with `| head`
         return 1
     except typer.Abort:
         return 130
+    except OSError as error:  # such as a full disk
+        discard_output()
+        complain(plain(error))
+        return 1
     except Exception as error:
         if os.environ.get("SEQ2SEQ_TRACEBACK"):
             traceback.print_exc()
         complain(f"{type(error).__name__}: {error}")
         return 1
+
+
+def discard_output() -> None:
+    """What is still buffered and cannot be written must not complain at exit either."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.callback()
@@ -215,6 +228,9 @@ def evaluate(
     faithfulness: Annotated[
         bool, typer.Option("--faithfulness", help="With --data: does masking the most attended word matter?")
     ] = False,
+    reverse: Annotated[
+        bool, typer.Option("--reverse", help="Score the other direction: the second column of the file is the source.")
+    ] = False,
     beam: Beam = 1,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -238,7 +254,10 @@ def evaluate(
         if save:
             read_metrics(Path(folder))  # what cannot be read is reported before the work, not after it
         check_search(beam)
-        examples = read_pairs(data) if data else evaluation.read_alignments(alignment)
+        if data:
+            examples = read_pairs(data, reverse)
+        else:
+            examples = [example.turned() if reverse else example for example in evaluation.read_alignments(alignment)]
         check_texts([example.source for example in examples], f"{data or alignment}, pair")
         translator = Translator.from_checkpoint(folder, device)
     try:
@@ -252,7 +271,7 @@ def evaluate(
         raise CallError(f"{checkpoint} has no attention to judge; choose another --checkpoint") from None
     if save:
         given = ("--data", str(data)) if data else ("--alignment", str(alignment))
-        given += ("--faithfulness",) * faithfulness
+        given += ("--faithfulness",) * faithfulness + ("--reverse",) * reverse
         save_score(Path(folder), result, checkpoint, given, beam if data else 1)
     print(json.dumps(result, ensure_ascii=False) if as_json else score_table(result))
 
@@ -318,7 +337,7 @@ def train(
     from seq2seq.classic import CLASSIC, CLASSIC_SIZES
     from seq2seq.data import read_pairs
     from seq2seq.model import kinds
-    from seq2seq.results import after_training
+    from seq2seq.results import after_training, read_metrics
     from seq2seq.training import Run
     from seq2seq.training import train as run_training
     from seq2seq.training_state import TrainingError
@@ -331,7 +350,8 @@ def train(
         model_config, config = configs(settings)
         if model_config.kind not in kinds():
             raise CallError(f"unknown --kind {model_config.kind}; choose one of {', '.join(kinds())}")
-        tests = {path: read_pairs(path) for path in test or ()}
+        tests = {path: read_pairs(path, config.reverse) for path in test or ()}
+        before = start_from and read_metrics(Path(project_path(start_from))).get("training")
         for path, pairs in tests.items():
             check_texts([pair.source for pair in pairs], f"{path}, pair")
     started: list[Run] = []
@@ -348,14 +368,36 @@ def train(
         options = {"tokenizer": tokenizer, "start_from": start_from and Path(project_path(start_from))}
         run = run_training(model_config, config, out, resume=resume, on_start=on_start, **options)
         if run.accelerator.is_main_process:
-            after_training(run, tests, ctx.obj)
+            after_training(run, tests, ctx.obj, before)
     except KeyboardInterrupt:
         saved = f"step {int(started[0].log[-1]['step'])}" if started and started[0].log else "where it began"
         note(f"stopped; the same command with --resume goes on from {saved}")
         raise typer.Exit(130) from None
     except (ValueError, OSError, TrainingError) as error:
         # Before the first step it was the call; later it is the work that failed.
-        raise (typer.TyperException if started else CallError)(plain(error)) from error
+        again = "; once that is mended, the same command with --resume goes on from the last save"
+        message = plain(error) + again * (bool(started) and isinstance(error, OSError))
+        raise (typer.TyperException if started else CallError)(message) from error
+
+
+@app.command()
+def seal(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a checkpoint.")],
+) -> None:
+    """Write the checksums of a checkpoint's files into its config, after you changed one on purpose, or if it has none yet."""
+    from seq2seq import checkpoint
+    from seq2seq.translator import Translator
+
+    folder = Path(project_path(str(folder)))
+    with bad_input():
+        before = checkpoint.content(folder / checkpoint.CONFIG_FILE)
+        checkpoint.seal(folder)
+        try:
+            Translator.from_checkpoint(folder, "cpu")
+        except checkpoint.CheckpointError:
+            checkpoint.write_beside(folder / checkpoint.CONFIG_FILE, before)  # what cannot be used gets no seal
+            raise
+    note(f"sealed {folder}")
 
 
 @app.command()
@@ -441,6 +483,28 @@ def import_tutorial(
         f"{config.vocab_size - len(SPECIALS)} target words, hidden size {config.hidden_size}, "
         f"max length {config.max_length}"
     )
+
+
+@app.command()
+def serve(
+    replicas: Annotated[int, typer.Option(metavar="N", help="Processes that search translations.")] = 2,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where the page listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="At which port.")] = 7860,
+) -> None:
+    """Start the page with its searches in replicas on Ray Serve, for many callers. Needs ray: see .github/HOSTING.md."""
+    from seq2seq import scale
+
+    page = Path(__file__).resolve().parent.parent / "app.py"
+    if not page.is_file():
+        raise CallError("there is no app.py beside the package; serve needs a copy of the repository")
+    with bad_input():
+        scale.start(replicas)
+    note(f"replicas are ready: {replicas}")
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # as Ctrl-C; Ray's own handler ends with a dump and code 134
+    os.environ |= {"GRADIO_SERVER_NAME": host, "GRADIO_SERVER_PORT": str(port)}
+    runpy.run_path(str(page), run_name="__main__")
 
 
 @app.command()

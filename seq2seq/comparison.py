@@ -10,6 +10,7 @@ from typing import Any
 
 from sacrebleu.metrics import BLEU, CHRF
 
+from seq2seq.language import Said
 from seq2seq.translation import DIGITS, Translation
 from seq2seq.translator import MAX_CHARACTERS, TextError, Translator, clean
 
@@ -85,7 +86,11 @@ def clean_reference(reference: str) -> str | None:
     """The reference on one line, None if it is blank. Raises TextError if it is too long."""
     if len(reference) > MAX_CHARACTERS:
         raise TextError(
-            f"The reference has {len(reference):,} characters; the limit is {MAX_CHARACTERS:,}. Please shorten it."
+            Said(
+                "The reference has {count:,} characters; the limit is {limit:,}. Please shorten it.",
+                count=len(reference),
+                limit=MAX_CHARACTERS,
+            )
         )
     try:
         return clean(reference)

@@ -88,6 +88,7 @@ class TrainConfig:
     links: for each data file a file of word links (`python -m seq2seq align`), towards which attention is trained, with
         `guide_weight` times its cross-entropy beside that of the pieces (guided alignment: Chen et al. 2016).
     join: share of training texts that are several pairs one after the other, so that long texts are seen too.
+    reverse: whether the second column of all files is the source, and the first the target.
     rename, casual: of the pairs with a name or number on both sides, and of all pairs, the share of which a copy is added, with
         other names or typed in a hurry (`seq2seq.augment`), so that the model learns to copy and to forgive.
     mixed_precision: "no", or "bf16": products in bfloat16, weights and sums in float32. Only training uses it.
@@ -113,6 +114,7 @@ class TrainConfig:
     links: tuple[str, ...] = ()
     guide_weight: float = 0.3
     join: float = 0.0
+    reverse: bool = False
     rename: float = 0.0
     casual: float = 0.0
 

@@ -99,13 +99,13 @@ def check_texts(texts: Sequence[str], name: str) -> None:
 
 
 def write_files(writers: dict[Path | None, Callable[[list], str | bytes]], results: list) -> None:
-    """Writes what each function makes of the results to its file, if one was asked for."""
-    from seq2seq.model import write_beside
+    """Writes what each function makes of the results to its file, if one was asked for. Raises OSError, which names the file
+    that could not be written, and leaves no half of it."""
+    from seq2seq.checkpoint import write_beside
 
     for path, write in writers.items():
         if path:
-            with bad_input():
-                write_beside(path, write(results))
+            write_beside(path, write(results))
             note(f"wrote {path}")
 
 
@@ -121,6 +121,11 @@ def whole_files(*paths: Path | None) -> Iterator[list[TextIO | None]]:
             if made and path:
                 os.replace(made, path)
                 note(f"wrote {path}")
+    except OSError as error:
+        if error.filename or isinstance(error, BrokenPipeError) or not any(paths):
+            raise
+        # That of a full disk names no file.
+        raise OSError(error.errno, error.strerror, " or ".join(str(path) for path in paths if path)) from error
     finally:
         for made in filter(None, beside):
             made.unlink(missing_ok=True)

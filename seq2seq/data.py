@@ -17,6 +17,10 @@ import torch
 from torch import Tensor
 
 from seq2seq.config import BOS, PAD
+from seq2seq.language import Said
+
+NO_COMMA = "{path}, line {number}: no comma between source and reference; each line needs both"
+NO_TAB = "{path}, line {number}: no tab between source and reference; each line needs both"
 
 
 class DataError(ValueError):
@@ -29,14 +33,18 @@ class Pair(NamedTuple):
     source: str
     references: tuple[str, ...]
 
+    def turned(self) -> Pair:
+        """The pair for the other direction; of several references the first is the source."""
+        return Pair(self.references[0], (self.source,))
 
-def read_pairs(path: str | Path) -> list[Pair]:
-    """All pairs of a UTF-8 file: source, reference, further references.
+
+def read_pairs(path: str | Path, reverse: bool = False) -> list[Pair]:
+    """All pairs of a UTF-8 file: source, reference, further references; `reverse`: for the other direction.
 
     `.tsv` (and any other ending) is split on tabs, `.csv` is read as CSV; both may end in `.gz`.
     Raises DataError for a file that is missing, empty, not UTF-8, or has a line without two filled columns.
     """
-    return [pair for _, pair in numbered_pairs(path)]
+    return [pair.turned() if reverse else pair for _, pair in numbered_pairs(path)]
 
 
 def numbered_pairs(path: str | Path) -> list[tuple[int, Pair]]:
@@ -46,13 +54,20 @@ def numbered_pairs(path: str | Path) -> list[tuple[int, Pair]]:
     for number, row in read_rows(path):
         cells = [cell.strip() for cell in row]
         if len(cells) < 2:
-            split_by = "comma" if _is_csv(path) else "tab"
-            raise DataError(f"{path}, line {number}: no {split_by} between source and reference; each line needs both")
+            raise DataError(Said(NO_COMMA if _is_csv(path) else NO_TAB, path=path, number=number))
         if not cells[0] or not cells[1]:
-            raise DataError(f"{path}, line {number}: source or reference is empty; fill or remove the line")
+            raise DataError(
+                Said(
+                    "{path}, line {number}: source or reference is empty; fill or remove the line",
+                    path=path,
+                    number=number,
+                )
+            )
         pairs.append((number, Pair(cells[0], tuple(cell for cell in cells[1:] if cell))))
     if not pairs:
-        raise DataError(f"{path} has no lines; expected one pair a line, source and reference separated by a tab")
+        raise DataError(
+            Said("{path} has no lines; expected one pair a line, source and reference separated by a tab", path=path)
+        )
     return pairs
 
 
@@ -67,9 +82,9 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         if path.name.endswith(".gz"):
             raw = gzip.decompress(raw)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+        raise DataError(Said("{path}: no such file", path=path)) from None
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(Said("{path} cannot be read: {error}", path=path, error=str(error))) from error
     lines = raw.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     if lines and not lines[-1]:
         lines.pop()
@@ -78,9 +93,18 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         try:
             text.append(line.removesuffix(b"\r").decode("utf-8"))
         except UnicodeDecodeError as error:
-            raise DataError(f"{path}, line {number}: not UTF-8 ({error.reason}); save the file as UTF-8") from None
+            raise DataError(
+                Said(
+                    "{path}, line {number}: not UTF-8 ({error}); save the file as UTF-8",
+                    path=path,
+                    number=number,
+                    error=error.reason,
+                )
+            ) from None
         if "\0" in text[-1]:
-            raise DataError(f"{path}, line {number}: holds a NUL byte; save the file as UTF-8 text")
+            raise DataError(
+                Said("{path}, line {number}: holds a NUL byte; save the file as UTF-8 text", path=path, number=number)
+            )
     if not _is_csv(path):
         yield from ((number, line.split("\t")) for number, line in enumerate(text, 1))
         return
@@ -89,7 +113,9 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         for row in reader:
             yield reader.line_num, row
     except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+        raise DataError(
+            Said("{path}, line {number}: not CSV ({error})", path=path, number=reader.line_num, error=str(error))
+        ) from None
 
 
 Links = frozenset[tuple[int, int]]
@@ -101,12 +127,18 @@ def parse_links(line: str) -> Links:
     return frozenset((int(i), int(j)) for i, j in (link.split("-") for link in line.split()))
 
 
-def read_links(path: str | Path) -> list[Links]:
-    """The links of sentence pairs, one pair a line. Raises DataError."""
+def turned(links: Links) -> Links:
+    """For the other direction."""
+    return frozenset((j, i) for i, j in links)
+
+
+def read_links(path: str | Path, reverse: bool = False) -> list[Links]:
+    """The links of sentence pairs, one pair a line; `reverse`: for the other direction. Raises DataError."""
     found = []
     for number, row in read_rows(Path(path)):
         try:
-            found.append(parse_links(" ".join(row)))
+            links = parse_links(" ".join(row))
+            found.append(turned(links) if reverse else links)
         except ValueError:
             raise DataError(f"{path}, line {number}: a link is not two numbers such as 0-0") from None
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 
 from seq2seq import explain
-from seq2seq.data import DataError, Links, Pair, parse_links, read_rows
+from seq2seq.data import DataError, Links, Pair, parse_links, read_rows, turned
 from seq2seq.translator import Translator
 
 METRICS = {"bleu": BLEU, "chrf": CHRF}
@@ -170,6 +170,11 @@ class Alignment:
     target_tokens: tuple[str, ...]
     sure: Links
     possible: Links
+
+    def turned(self) -> Alignment:
+        """The same for the other direction."""
+        target, source = self.source_tokens, self.target_tokens
+        return Alignment(" ".join(source), source, target, turned(self.sure), turned(self.possible))
 
 
 def read_alignments(path: str | Path) -> list[Alignment]:

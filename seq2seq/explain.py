@@ -16,11 +16,17 @@ import torch
 
 from seq2seq.data import pad_ids
 from seq2seq.dial import LEARNED, Dial
+from seq2seq.language import Said
 from seq2seq.translation import Translation
 from seq2seq.translator import SearchError, TextError, Translator, clean
 
 MATTERS = float(np.log(2))
 """Log-probability that masking the highlight must at least cost for it to matter: the word becomes half as likely."""
+VERDICT = (
+    "{judged}: for {count} of {words} words. Masking the most attended word costs {masked:.1f} nats on average, masking "
+    "another word {others:.1f}; most of all for “{target}”, which loses {most:.1f} without “{source}” and {least:.1f} without "
+    "another word."
+)
 MAX_START = 200
 """Pieces that a translation may be made to begin with, `<eos>` counted, so that there is room to go on."""
 MAX_COST = 10_000
@@ -152,9 +158,9 @@ def weigh(translator: Translator, translation: Translation) -> Highlights | None
     return highlights(translation, occlusion(translator, translation))
 
 
-def nats(value: float) -> str:
+def nats(value: float) -> float:
     """One decimal, and no zero with a sign."""
-    return f"{round(float(value), 1) + 0.0:.1f}"
+    return round(float(value), 1) + 0.0
 
 
 def verdict(translation: Translation, found: Highlights | None) -> str:
@@ -162,13 +168,18 @@ def verdict(translation: Translation, found: Highlights | None) -> str:
     if found is None:
         return "There is nothing to compare here: it takes attention, and at least two source words."
     share = found.matters.mean()
-    judged = "The highlight matters here" if share >= 0.5 else "The highlight matters little here"
     best = int((found.masked - found.others).argmax())
-    return (
-        f"{judged}: for {found.matters.sum()} of {len(found.matters)} words. Masking the most attended word costs "
-        f"{nats(found.masked.mean())} nats on average, masking another word {nats(found.others.mean())}; most of all for "
-        f"“{translation.target_words[best]}”, which loses {nats(found.masked[best])} without "
-        f"“{translation.source_words[found.words[best]]}” and {nats(found.others[best])} without another word."
+    return Said(
+        VERDICT,
+        judged=Said("The highlight matters here" if share >= 0.5 else "The highlight matters little here"),
+        count=int(found.matters.sum()),
+        words=len(found.matters),
+        masked=nats(found.masked.mean()),
+        others=nats(found.others.mean()),
+        target=translation.target_words[best],
+        source=translation.source_words[found.words[best]],
+        most=nats(found.masked[best]),
+        least=nats(found.others[best]),
     )
 
 

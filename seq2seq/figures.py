@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from seq2seq.language import ENGLISH, FRENCH, Said, translate
 from seq2seq.translation import EOS, PADDING, Translation
 
 # One hue, light = none, dark = strong; told apart by lightness alone, so safe for colour-blind readers. On a dark page the
 # empty cell takes the page's tone and strength is brightness. "need" is the scale of occlusion maps, in another hue so that
-# they are not taken for attention; "left" and "right" are the two models of a comparison.
+# they are not taken for attention; "left" and "right" are the two models of a comparison. "faint", "middling" and "strong" are
+# the inks of the numbers in cells (see INKS).
 THEMES: dict[str, dict[str, Any]] = {
     "light": {
         "text": "#1f2933",
@@ -26,6 +28,7 @@ THEMES: dict[str, dict[str, Any]] = {
         "right": "#1d6fb8",
         "need": [[0, "#fdf8f3"], [0.25, "#f6d3ae"], [0.5, "#e39b58"], [0.75, "#b45f1c"], [1, "#5c2a06"]],
         "scale": [[0, "#f6f9fc"], [0.25, "#c3dbef"], [0.5, "#7fb2dc"], [0.75, "#2f7dbd"], [1, "#08396b"]],
+        **{"faint": "#000", "middling": "#000", "strong": "#fff"},
     },
     "dark": {
         "text": "#e6edf3",
@@ -34,8 +37,12 @@ THEMES: dict[str, dict[str, Any]] = {
         "right": "#6cb6f0",
         "need": [[0, "#221a14"], [0.25, "#573414"], [0.5, "#a05f22"], [0.75, "#dc9a58"], [1, "#ffe6cc"]],
         "scale": [[0, "#161d26"], [0.25, "#1d3f60"], [0.5, "#2b6ca3"], [0.75, "#5ba3dc"], [1, "#d3ebff"]],
+        **{"faint": "#fff", "middling": "#000", "strong": "#000"},
     },
 }
+INKS = ((0.762, "strong"), (0.563, "middling"), (0, "faint"))
+"""From which weight on a number has which ink: where "scale" of the light theme, and that of the dark one, passes the tone on
+which black and white can be read equally well."""
 CLEAR = "rgba(0,0,0,0)"
 FONT = "system-ui, sans-serif"
 NUMBERS_UP_TO = 12
@@ -44,7 +51,24 @@ CELL, LEFT, TOP, AROUND = 44, 110, 90, 20
 """Pixels: of a cell, of the room for target labels and for source labels, and around."""
 LABEL_LENGTH = 18
 """Longer words are cut in the labels, not in the data."""
+HOVER = "To write “{y}”, the model put {share} of its attention on “{x}”."
 ONE_WORD = "With one source word, 100 % is all its weight could be."
+
+
+NO_ATTENTION = (
+    "No attention exists here: all that the decoder was given of the sentence is one vector of {count} numbers, whatever its "
+    "length."
+)
+NOTHING = "The model wrote nothing: its first step was to stop."
+ON_PADDING = "on average {share} of the weight fell on padding, the empty places behind the sentence"
+UNREAD = (
+    "‘{word1}’ got almost no attention",
+    "‘{word1}’, ‘{word2}’ got almost no attention",
+    "‘{word1}’, ‘{word2}’, ‘{word3}’ got almost no attention",
+    "‘{word1}’, ‘{word2}’, ‘{word3}’ and one more word got almost no attention",
+    "‘{word1}’, ‘{word2}’, ‘{word3}’ and {count} more words got almost no attention",
+)
+DOUBT = "least sure for ‘{target}’, with no more than {share} on ‘{source}’"
 
 
 class Grid(NamedTuple):
@@ -59,9 +83,9 @@ class Grid(NamedTuple):
     padding: bool = False
 
 
-def grid(translation: Translation, *, pieces: bool = False, show_eos: bool = True) -> Grid:
+def grid(translation: Translation, *, pieces: bool = False, show_eos: bool = True, language: str = ENGLISH) -> Grid:
     """Rows and columns of the picture. `show_eos` is about the row that writes `<eos>`; its column stays, or rows would no
-    longer sum to 1."""
+    longer sum to 1. language: in which the column of padding is named."""
     if pieces:
         rows, columns, weights = translation.target_pieces, translation.source_pieces, translation.attention_pieces
     else:
@@ -71,7 +95,8 @@ def grid(translation: Translation, *, pieces: bool = False, show_eos: bool = Tru
     padding = translation.padding_weight is not None
     if padding:
         # Shown as what it is: renormalised, a row would look surer than the model was.
-        columns, weights = (*columns, PADDING), np.column_stack([weights, (1 - weights.sum(axis=1)).clip(0, 1)])
+        columns = (*columns, translate(PADDING, language))
+        weights = np.column_stack([weights, (1 - weights.sum(axis=1)).clip(0, 1)])
     return Grid(tuple(rows), tuple(columns), weights, padding)
 
 
@@ -80,9 +105,14 @@ def label(word: str) -> str:
     return escape(word if len(word) <= LABEL_LENGTH else word[: LABEL_LENGTH - 1] + "…", quote=False)
 
 
-def percent(weight: float) -> str:
+def percent(weight: float, language: str = ENGLISH) -> str:
     """A weight as people write it: "87 %"."""
-    return f"{100 * weight:.0f} %"
+    return translate("{percent:.0f} %", language, percent=100 * weight)
+
+
+def separators(language: str) -> dict[str, str]:
+    """What Plotly writes in numbers, for a layout: its default is English."""
+    return {"separators": ",\u202f"} if language == FRENCH else {}
 
 
 def heatmap(translation: Translation, *, pieces: bool = False, show_eos: bool = True, dark: bool = False) -> go.Figure:
@@ -97,16 +127,22 @@ def heatmap(translation: Translation, *, pieces: bool = False, show_eos: bool = 
     )
 
 
-def heatmap_spec(translation: Translation, *, pieces: bool = False, show_eos: bool = True) -> dict[str, Any]:
+def heatmap_spec(
+    translation: Translation, *, pieces: bool = False, show_eos: bool = True, language: str = ENGLISH
+) -> dict[str, Any]:
     """The same figure as plain values, {"data", "layout"}, so that a stream of them costs no validation. Colours that depend
     on the theme stand as names, "theme:text"; `painted` puts them in, on the page its twin in `plot.js`."""
-    shown = grid(translation, pieces=pieces, show_eos=show_eos)
+    shown = grid(translation, pieces=pieces, show_eos=show_eos, language=language)
     # An empty template: Plotly's own would bring its colours, and 7 kB.
     base = {"template": {}, "paper_bgcolor": CLEAR, "font": {"color": "theme:text", "size": 13, "family": FONT}}
+    base |= separators(language)
     if shown.weights is None:
-        return {"data": [], "layout": base | _sentence(no_attention(translation))}
+        return {"data": [], "layout": base | _sentence(translate(no_attention(translation), language))}
     T, S = len(shown.rows), len(shown.columns)
     weights = np.clip(shown.weights.astype(float), 0, 1).round(4)
+    # Plotly's own percent would stand without the space that French wants.
+    share = "%{customdata}\u00a0%" if language == FRENCH else "%{z:.0%}"
+    hover = translate(HOVER, language, x="%{x}", y="%{y}", share=share)
     trace = {
         "type": "heatmap",
         "z": weights.tolist(),
@@ -115,11 +151,11 @@ def heatmap_spec(translation: Translation, *, pieces: bool = False, show_eos: bo
         "colorscale": "theme:scale",
         "xgap": 1,
         "ygap": 1,
-        **(_numbers(weights) if max(T, S) <= NUMBERS_UP_TO else {}),
-        "hovertemplate": "To write “%{y}”, the model put %{z:.0%} of its attention on “%{x}”.<extra></extra>",
+        **({"customdata": (100 * weights).round().astype(int).tolist()} if language == FRENCH else {}),
+        "hovertemplate": f"{hover}<extra></extra>",
         "colorbar": {
-            "title": {"text": "weight", "side": "right"},
-            "tickformat": ".0%",
+            "title": {"text": translate("weight", language), "side": "right"},
+            "ticktext": [percent(weight, language) for weight in (0, 0.5, 1)],
             "thickness": 10,
             "outlinewidth": 0,
             "tickvals": [0, 0.5, 1],
@@ -134,13 +170,24 @@ def heatmap_spec(translation: Translation, *, pieces: bool = False, show_eos: bo
         "xaxis": axis(shown.columns) | {"side": "top", "range": [-0.5, S - 0.5], "tickangle": -45},
         "yaxis": axis(shown.rows) | {"range": [T - 0.5, -0.5]},
     }
-    return {"data": [trace], "layout": layout}
+    return {"data": [trace, *([_numbers(weights)] if max(T, S) <= NUMBERS_UP_TO else [])], "layout": layout}
 
 
 def _numbers(weights: np.ndarray) -> dict[str, Any]:
-    """Percent in the cells, none where nothing would stand but 0."""
-    text = [[f"{100 * w:.0f}" if w >= 0.01 else "" for w in row] for row in weights.tolist()]
-    return {"text": text, "texttemplate": "%{text}", "textfont": {"size": 11}}
+    """Percent on the cells, none where nothing would stand but 0. A trace of its own: the text of a heatmap has one colour,
+    or one that Plotly chooses and that is too pale on middling tones."""
+    cells = [(t, s) for t, s in np.ndindex(*weights.shape) if weights[t, s] >= 0.01]
+    inks = [next(ink for least, ink in INKS if weights[cell] >= least) for cell in cells]
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": [s for _, s in cells],
+        "y": [t for t, _ in cells],
+        "text": [f"{100 * weights[cell]:.0f}" for cell in cells],
+        "textfont": {"size": 11, "color": [f"theme:{ink}" for ink in inks]},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
 def axis(words: Sequence[str]) -> dict[str, Any]:
@@ -190,46 +237,47 @@ def _sentence(text: str) -> dict[str, Any]:
 
 def no_attention(translation: Translation) -> str:
     """What stands where the map would be, for a model that has none."""
-    return (
-        f"No attention exists here: all that the decoder was given of the sentence is one vector of "
-        f"{translation.hidden_size} numbers, whatever its length."
-    )
+    return Said(NO_ATTENTION, count=translation.hidden_size)
 
 
 # -- the caption ---------------------------------------------------------------------------------------------------
 
 
-def caption(translation: Translation, *, show_eos: bool = False) -> str:
+def caption(translation: Translation, *, show_eos: bool = False, language: str = ENGLISH) -> str:
     """The picture in words, for screen readers and for people in a hurry: order, swaps, doubt, words left unread."""
     shown = grid(translation, show_eos=show_eos)
     if shown.weights is None:
-        return no_attention(translation)
+        return translate(no_attention(translation), language)
     if not shown.rows:
-        return "The model wrote nothing: its first step was to stop."
+        return translate(NOTHING, language)
     beyond = float(shown.weights[:, -1].mean()) if shown.padding else 0.0
     beyond = beyond if beyond >= 0.005 else 0.0  # "0 %" is not worth saying
     if shown.padding:
         shown = Grid(shown.rows, shown.columns[:-1], shown.weights[:, :-1])
     words = [i for i, word in enumerate(shown.columns) if word != EOS]
     if len(words) == 1 and not beyond:
-        return ONE_WORD
+        return translate(ONE_WORD, language)
     best = shown.weights.argmax(axis=1)
     parts = [_order(best), *_swaps(best, shown.columns), *_unread(shown, words), *_doubt(shown)]
     if beyond:
-        parts.append(
-            f"on average {percent(beyond)} of the weight fell on padding, the empty places behind the sentence"
-        )
-    return "; ".join(parts) + "."
+        parts.append(Said(ON_PADDING, share=_share(beyond)))
+    clauses = translate("; ", language).join(translate(part, language) for part in parts)
+    return translate("{clauses}.", language, clauses=clauses)
+
+
+def _share(weight: float) -> Said:
+    """As `percent`, in whatever language it will be read."""
+    return Said("{percent:.0f} %", percent=100 * weight)
 
 
 def _order(best: np.ndarray) -> str:
     """How often the eye moved on or stayed from one target word to the next."""
     if len(best) < 2:
-        return "One word was written"
+        return Said("One word was written")
     forward = float(np.mean(np.diff(best) >= 0))
     if forward == 1:
-        return "Read strictly from left to right"
-    return "Read mostly from left to right" if forward >= 0.7 else "Read back and forth"
+        return Said("Read strictly from left to right")
+    return Said("Read mostly from left to right" if forward >= 0.7 else "Read back and forth")
 
 
 def _swaps(best: np.ndarray, columns: Sequence[str], limit: int = 2) -> list[str]:
@@ -237,7 +285,7 @@ def _swaps(best: np.ndarray, columns: Sequence[str], limit: int = 2) -> list[str
     found = []
     for before, after in zip(best, best[1:]):
         if 0 < before - after <= 2 and EOS not in (columns[before], columns[after]):
-            pair = f"‘{columns[after]}’ and ‘{columns[before]}’ swapped places"
+            pair = Said("‘{first}’ and ‘{second}’ swapped places", first=columns[after], second=columns[before])
             if pair not in found:
                 found.append(pair)
     return found[:limit]
@@ -249,8 +297,9 @@ def _unread(shown: Grid, words: Sequence[int], share: float = 0.1, limit: int = 
     unread = [shown.columns[i] for i in words if most[i] < share and any(c.isalnum() for c in shown.columns[i])]
     if not unread:
         return []
-    more = f" and {len(unread) - limit} more words" if len(unread) > limit else ""
-    return [f"{', '.join(f'‘{word}’' for word in unread[:limit])}{more} got almost no attention"]
+    named = {f"word{i}": word for i, word in enumerate(unread[:limit], 1)}
+    more = len(unread) - limit
+    return [Said(UNREAD[min(len(unread), limit + 1 + (more > 1)) - 1], **named, count=more)]
 
 
 def _doubt(shown: Grid, share: float = 0.4) -> list[str]:
@@ -260,4 +309,4 @@ def _doubt(shown: Grid, share: float = 0.4) -> list[str]:
     if strongest[row] >= share:
         return []
     column = shown.columns[int(shown.weights[row].argmax())]
-    return [f"least sure for ‘{shown.rows[row]}’, with no more than {percent(strongest[row])} on ‘{column}’"]
+    return [Said(DOUBT, target=shown.rows[row], share=_share(strongest[row]), source=column)]

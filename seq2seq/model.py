@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,17 +14,31 @@ import torch
 from huggingface_hub import HfApi, ModelHubMixin, hf_hub_download
 from huggingface_hub import errors as hub_errors
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from seq2seq.attention import ATTENTIONS
+from seq2seq.checkpoint import (
+    CARD_FILE,
+    CONFIG_FILE,
+    METRICS_FILE,
+    TOKENIZER_FILE,
+    UPGRADE,
+    WEIGHTS_FILE,
+    CheckpointError,
+    read_config,
+    read_sealed,
+    unsealed,
+    write_beside,
+)
 from seq2seq.classic import CLASSIC, ClassicEncoder
 from seq2seq.config import ModelConfig
 from seq2seq.decoder import AttentionDecoder, Decoder, PlainDecoder
 from seq2seq.encoder import Embedding, Encoder
 
-CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "config.json", "model.safetensors", "tokenizer.json"
-BESIDE = (TOKENIZER_FILE, "metrics.json", "README.md")
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""What weights may be stored in; they are computed in float32."""
+BESIDE = (TOKENIZER_FILE, METRICS_FILE, CARD_FILE)
 """What a checkpoint folder has beside the model itself, of which a model knows nothing."""
 
 HUB_REASONS = (  # the first that fits
@@ -35,10 +48,6 @@ HUB_REASONS = (  # the first that fits
     (hub_errors.RemoteEntryNotFoundError, "there is no such file"),
     (hub_errors.OfflineModeIsEnabled, "HF_HUB_OFFLINE is set, and it was not fetched before"),
 )
-
-
-class CheckpointError(ValueError):
-    """A folder or hub id from which no model can be made. The message says what is wrong with it."""
 
 
 def kinds() -> tuple[str, ...]:
@@ -51,6 +60,15 @@ def decoder_class(kind: str) -> type[Decoder]:
     if kind not in kinds():
         raise ValueError(f"unknown kind {kind!r}; choose one of {', '.join(kinds())}")
     return CLASSIC.get(kind) or (AttentionDecoder if kind in ATTENTIONS else PlainDecoder)
+
+
+def read_known_config(path: Path) -> ModelConfig:
+    """As `read_config`, of a kind that there is."""
+    config = read_config(path)
+    if config.kind not in kinds():
+        unknown = f"unknown kind {config.kind[:40]!r}, not one of {', '.join(kinds())}"
+        raise CheckpointError(f"{path} does not describe a model: {unknown}; {UPGRADE}")
+    return config
 
 
 class Seq2Seq(nn.Module, ModelHubMixin):
@@ -124,7 +142,7 @@ class Seq2Seq(nn.Module, ModelHubMixin):
         with TemporaryDirectory() as whole:
             for name in BESIDE:
                 if folder is not None and (Path(folder) / name).is_file():
-                    shutil.copyfile(Path(folder) / name, Path(whole) / name)
+                    (Path(whole) / name).write_bytes(read_sealed(Path(folder) / name))
             self._save_pretrained(Path(whole), dtype)
             try:
                 repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
@@ -139,14 +157,22 @@ class Seq2Seq(nn.Module, ModelHubMixin):
                 raise CheckpointError(f"{repo_id} could not be pushed to the hub: {hub_reason(error)}") from error
 
     def _save_pretrained(self, save_directory: Path, dtype: torch.dtype = torch.float16) -> None:
-        """Writes config and weights, each beside its final name first, so that a kill leaves the old ones."""
+        """Writes config and weights, each so that a kill or a full disk leaves the old one, and seals the folder."""
         directory = Path(save_directory)
-        write_beside(directory / CONFIG_FILE, json.dumps(asdict(self.config), indent=2) + "\n")
         # named_parameters() gives a shared tensor once; safetensors refuses it twice.
         weights = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in self.named_parameters()}
-        beside = directory / (WEIGHTS_FILE + ".tmp")
-        beside.write_bytes(save(weights))  # save_file would make a file that only its owner may read
-        os.replace(beside, directory / WEIGHTS_FILE)
+        if name := not_finite(weights):
+            raise CheckpointError(
+                f"{name} has numbers that {dtype} cannot hold; nothing was written. Use torch.float32"
+            )
+        new = directory / (WEIGHTS_FILE + ".new")
+        try:
+            write_beside(new, save(weights))  # save_file would make a file that only its owner may read
+            write_beside(directory / CONFIG_FILE, json.dumps(asdict(self.config), indent=2) + "\n")
+            with unsealed(directory):
+                new.replace(directory / WEIGHTS_FILE)
+        finally:
+            new.unlink(missing_ok=True)
 
     @classmethod
     def from_pretrained(cls, checkpoint: str | Path, **options) -> Seq2Seq:
@@ -157,26 +183,44 @@ class Seq2Seq(nn.Module, ModelHubMixin):
         """
         config_path = checkpoint_file(checkpoint, CONFIG_FILE, **options)
         weights_path = checkpoint_file(checkpoint, WEIGHTS_FILE, **options)
+        config = read_known_config(config_path)
+        raw = read_sealed(weights_path)
         try:
-            model = cls(ModelConfig(**json.loads(config_path.read_text(encoding="utf-8"))))
-        except (TypeError, ValueError) as error:
-            raise CheckpointError(f"{config_path} does not describe a model: {error}") from error
-        try:
-            weights = load_file(weights_path)
-        except (SafetensorError, OSError) as error:
+            weights = load(raw)
+        except (SafetensorError, KeyError, ValueError) as error:  # the latter two for kinds of numbers it does not know
             raise CheckpointError(f"{weights_path} cannot be read: {error}; fetch or train it again") from error
-        parameters = dict(model.named_parameters())
+        try:
+            with torch.device("meta"):  # sizes that do not fit must not take memory, nor those that do random numbers
+                model = cls(config)
+        except (RuntimeError, OverflowError, TypeError) as error:
+            raise CheckpointError(f"{config_path} does not describe a model: its sizes are too large") from error
+        expected = dict(model.named_parameters())
         wrong = sorted(
             name
-            for name in parameters.keys() | weights.keys()
-            if name not in parameters or name not in weights or parameters[name].shape != weights[name].shape
+            for name in expected.keys() | weights.keys()
+            if name not in expected or name not in weights or expected[name].shape != weights[name].shape
         )
         if wrong:
             raise CheckpointError(f"{weights_path} does not fit {config_path}: {', '.join(wrong[:3])}")
+        for name, tensor in weights.items():
+            if tensor.dtype not in DTYPES:
+                raise CheckpointError(f"{weights_path} has {name} as {tensor.dtype}; save it as one of {DTYPES}")
+        if name := not_finite(weights):
+            raise CheckpointError(f"{weights_path} has NaN or infinity in {name}; fetch or train it again")
+        model = model.to_empty(device="cpu")
         with torch.no_grad():
-            for name, parameter in parameters.items():
+            for name, parameter in model.named_parameters():
                 parameter.copy_(weights[name])
         return model.eval()
+
+
+def not_finite(weights: Mapping[str, Tensor]) -> str | None:
+    """The name of the first tensor with a NaN or an infinity, or None."""
+
+    def finite(tensor: Tensor) -> bool:
+        return bool(tensor.double().sum().isfinite() or tensor.isfinite().all())  # the sum is ten times as fast
+
+    return next((name for name, tensor in weights.items() if not finite(tensor)), None)
 
 
 def checkpoint_file(checkpoint: str | Path, name: str, **options) -> Path:
@@ -217,10 +261,3 @@ def hub_reason(error: Exception) -> str:
     if isinstance(error, (hub_errors.HTTPError, ConnectionError, TimeoutError)):
         return "the hub cannot be reached"
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def write_beside(path: Path, content: str | bytes) -> None:
-    """Writes a file, text as UTF-8, so that `path` always holds either the old content or the new one, whole."""
-    beside = path.with_name(path.name + ".tmp")
-    beside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-    os.replace(beside, path)

@@ -40,6 +40,7 @@ HELP = {
     "schedule": "What the learning rate does after the warm-up: inverse-root, or cosine down to 0 at --max-steps.",
     "links": "Word links of a data file, made by `align`, to train attention towards: one for each --data, in their order.",
     "guide_weight": "How much the links count beside the translation.",
+    "reverse": "Train the other direction: from the second column of the files to the first.",
     "rename": "Share of the pairs with a name or number on both sides to which a copy with another one is added.",
     "casual": "Share of the pairs to which a copy is added with its source as typed in a hurry.",
     "join": "Share of training texts that are several pairs one after the other, so that long texts are seen too.",

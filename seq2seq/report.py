@@ -66,7 +66,7 @@ function draw(printing) {
       layout.margin.r = Math.max(narrow ? 12 : 84, overhang);
       const least = narrow ? 20 : 26;
       const cell = Math.max(least, Math.min(44, (width - layout.margin.l - layout.margin.r) / cells));
-      if (cell < 24) data[0].texttemplate = "";
+      if (cell < 24) data.length = 1; // without the numbers
       layout.width = layout.margin.l + cell * cells + layout.margin.r;
     }
     Plotly.react(plot, data, layout, config);

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seq2seq.card import RECORDS, model_card
-from seq2seq.config import ModelConfig
+from seq2seq.checkpoint import CARD_FILE, CONFIG_FILE, METRICS_FILE, read_config, read_sealed, unsealed, write_beside
 from seq2seq.console import PROGRAM, note
-from seq2seq.model import CONFIG_FILE, Seq2Seq, write_beside
+from seq2seq.model import Seq2Seq
 
 if TYPE_CHECKING:
     from seq2seq.data import Pair
     from seq2seq.training import Run
-
-METRICS_FILE, CARD_FILE = "metrics.json", "README.md"
 
 
 def data_name(path: str | Path, beam_size: int = 1) -> str:
@@ -28,13 +26,15 @@ def data_name(path: str | Path, beam_size: int = 1) -> str:
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """The checkpoint's metrics, empty if there are none. Raises ValueError if the file is not such an object."""
+    """The checkpoint's metrics, empty if there are none. Raises ValueError if the file is not such an object, and
+    CheckpointError, which is one, if it is not what was written."""
     path = folder / METRICS_FILE
-    if not path.exists():
+    if not path.is_file():
         return {}
+    raw = read_sealed(path)
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        metrics = json.loads(raw.decode())
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}; mend or remove it") from error
     if not isinstance(metrics, dict):
         raise ValueError(f"{path} is not a JSON object; mend or remove it")
@@ -42,10 +42,11 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
-    """Writes the metrics, and the model card that tells of them."""
-    config = ModelConfig(**json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
-    write_beside(folder / METRICS_FILE, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
-    write_beside(folder / CARD_FILE, model_card(folder.resolve().name, config, metrics))
+    """Writes the metrics, and the model card that tells of them, and seals the checkpoint anew."""
+    config = read_config(folder / CONFIG_FILE)
+    with unsealed(folder):
+        write_beside(folder / METRICS_FILE, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+        write_beside(folder / CARD_FILE, model_card(folder.resolve().name, config, metrics))
 
 
 def evaluate_command(checkpoint: str, given: Sequence[str], beam_size: int = 1) -> str:
@@ -73,15 +74,18 @@ def score_table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def training_record(run: Run, command: str) -> dict[str, Any]:
-    """How the weights came about. `tokens_per_second` leaves validation out, `seconds` does not."""
+def training_record(run: Run, command: str, before: dict[str, Any] | None = None) -> dict[str, Any]:
+    """How the weights came about. `tokens_per_second` leaves validation out, `seconds` does not.
+
+    before: this record of the weights with which the run began.
+    """
     import torch
 
     progress, device = run.progress, run.accelerator.device
-    busy, before = 0.0, 0
+    busy, tokens = 0.0, 0
     for row in run.log:
-        busy += (row["tokens"] - before) / row["tokens_per_second"]
-        before = row["tokens"]
+        busy += (row["tokens"] - tokens) / row["tokens_per_second"]
+        tokens = row["tokens"]
     return {
         "command": command,
         "data": [Path(path).name for path in run.config.data],
@@ -89,7 +93,7 @@ def training_record(run: Run, command: str) -> dict[str, Any]:
         "seconds": round(progress.seconds, 1),
         "steps": int(progress.step),
         "tokens": int(progress.tokens),
-        "tokens_per_second": round(before / busy, 1) if busy else None,
+        "tokens_per_second": round(tokens / busy, 1) if busy else None,
         "best_valid_bleu": round(progress.best_bleu, 2),
         "best_step": int(progress.best_step),
         "seed": run.config.seed,
@@ -97,6 +101,8 @@ def training_record(run: Run, command: str) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "devices": run.accelerator.num_processes,
         "torch": torch.__version__,
+        **({"reverse": True} if run.config.reverse else {}),
+        **({"before": before} if before else {}),
     }
 
 
@@ -106,12 +112,12 @@ def import_record(model: Seq2Seq, encoder: Path, decoder: Path, command: str) ->
     return {"command": command, "encoder": encoder.name, "decoder": decoder.name, "parameters": parameters}
 
 
-def after_training(run: Run, tests: dict[str, list[Pair]], command: str) -> None:
-    """Scores the saved weights, writes metrics and card, prints the metrics."""
+def after_training(run: Run, tests: dict[str, list[Pair]], command: str, before: dict[str, Any] | None = None) -> None:
+    """Scores the saved weights, writes metrics and card, prints the metrics. Arguments as of `training_record`."""
     from seq2seq.evaluation import evaluate
     from seq2seq.translator import Translator
 
-    record = training_record(run, command)
+    record = training_record(run, command, before)
     metrics = read_metrics(run.out)
     if metrics.get("training", {}).get("best_step") != record["best_step"]:
         metrics = {}  # they told of other weights
@@ -119,7 +125,7 @@ def after_training(run: Run, tests: dict[str, list[Pair]], command: str) -> None
     translator = Translator.from_checkpoint(run.out)
     for path, pairs in tests.items():
         note(f"scoring {path}")
-        command = evaluate_command(str(run.out), ("--data", path))
+        command = evaluate_command(str(run.out), ("--data", path) + ("--reverse",) * run.config.reverse)
         metrics[data_name(path)] = {**evaluate(translator, pairs), "command": command}
     write_metrics(run.out, metrics)
     print(json.dumps(metrics, indent=2, ensure_ascii=False))

@@ -29,12 +29,14 @@ class Hypothesis:
     ids: `<eos>` last unless the length limit cut it off. log_probs: of each piece, natural log.
     candidates: for each piece the likeliest ids with their log-probabilities, best first.
     rows: for each piece its attention row (S,), without padding; empty without attention.
+    warning: what the reader should know of how it was found; mostly nothing.
     """
 
     ids: list[int] = field(default_factory=list)
     log_probs: list[float] = field(default_factory=list)
     candidates: list[list[tuple[int, float]]] = field(default_factory=list)
     rows: list[np.ndarray] = field(default_factory=list)
+    warning: str = ""
 
     @property
     def finished(self) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seq2seq.language import Said
 from seq2seq.translation import Translation
 
 if TYPE_CHECKING:
@@ -87,12 +88,13 @@ def facts(comparison: Comparison, side: str) -> list[list[str]]:
     """Names and values of one side, "left" or "right"."""
     translation: Translation = getattr(comparison, side)
     rows = [
-        ["log-probability per word", f"{comparison.log_prob_per_word[side]:.2f}"],
-        ["time", f"{1000 * translation.seconds:.0f} ms"],
-        ["parameters", f"{comparison.parameters[side] / 1e6:.2f} million"],
+        ["log-probability per word", Said("{value:.2f}", value=comparison.log_prob_per_word[side])],
+        ["time", Said("{value:.0f} ms", value=1000 * translation.seconds)],
+        ["parameters", Said("{value:.2f} million", value=comparison.parameters[side] / 1e6)],
     ]
-    if comparison.chrf and comparison.bleu:
-        rows += [["chrF", f"{comparison.chrf[side]:.1f}"], ["BLEU", f"{comparison.bleu[side]:.1f}"]]
+    for name, scores in (("chrF", comparison.chrf), ("BLEU", comparison.bleu)):
+        if scores:
+            rows.append([name, Said("{value:.1f}", value=scores[side])])
     return rows
 
 

@@ -252,7 +252,7 @@ def load_tokenizers(path: str | Path) -> tuple[Tokenizer, Tokenizer]:
     text = Path(path).read_text(encoding="utf-8")
     try:
         both = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a tokenizer file: {error}") from error
     if not (isinstance(both, dict) and both.keys() == {"source", "target"}):
         joint = Tokenizer.from_json(text, str(path))

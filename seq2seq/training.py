@@ -18,10 +18,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from seq2seq import augment
+from seq2seq.checkpoint import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_sealed, write_beside
 from seq2seq.config import PAD, ModelConfig, TrainConfig
 from seq2seq.data import Corpus, DataError, Item, Links, Pair, read_links, read_pairs
 from seq2seq.evaluation import validation_bleu
-from seq2seq.model import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, Seq2Seq, write_beside
+from seq2seq.model import Seq2Seq
 from seq2seq.tokenizer import Pieces, Tokenizer
 from seq2seq.training_state import Progress, TrainingError, has_state, load_state, save_state
 from seq2seq.translator import TextError, Translator, clean
@@ -69,14 +70,14 @@ def read_corpus(config: TrainConfig) -> list[list[Pair]]:
     for what, given in (("repeat counts", config.repeat), ("link files", config.links)):
         if given and len(given) != len(config.data):
             raise DataError(f"{len(given)} {what} for {len(config.data)} data files; give one for each file")
-    return [read_pairs(path) for path in config.data]
+    return [read_pairs(path, config.reverse) for path in config.data]
 
 
 def read_valid(config: TrainConfig) -> list[list[Pair]]:
     """The pairs of each validation file, of which every one that will be translated can be."""
     if not config.valid:
         raise DataError("no file to validate on; give at least one with --valid")
-    files = [read_pairs(path)[: config.validation_sentences] for path in config.valid]
+    files = [read_pairs(path, config.reverse)[: config.validation_sentences] for path in config.valid]
     for path, file in zip(config.valid, files):
         for number, pair in enumerate(file, 1):
             try:
@@ -91,7 +92,7 @@ def encode_corpus(files: list[list[Pair]], config: TrainConfig, tokenizer: Token
     pairs, repeat, links = [], [], []
     for i, file in enumerate(files):
         times = config.repeat[i] if config.repeat else 1
-        words = read_links(config.links[i]) if config.links else [None] * len(file)
+        words = read_links(config.links[i], config.reverse) if config.links else [None] * len(file)
         if len(words) != len(file):
             raise DataError(f"{config.links[i]} has {len(words)} lines, but {config.data[i]} {len(file)} pairs")
         counted = [(number, pair, times) for number, pair in enumerate(file)]
@@ -341,7 +342,8 @@ def train(
     tokenizer: a `tokenizer.json` to use instead of learning one from the data; so two models share their pieces.
     start_from: a checkpoint with whose weights and tokenizer the run begins, instead of with random ones. Its sizes must be
         those of `model_config`. A resumed run has them already.
-    Everything is read and checked before anything is written. Raises DataError and TrainingError.
+    Everything is read and checked before anything is written. Raises DataError, TrainingError, CheckpointError and, for what
+    cannot be written, OSError; then all that was saved before is whole, and `resume` goes on from it.
     """
     if (out / WEIGHTS_FILE).exists() and not resume:
         raise TrainingError(f"{out} already holds a checkpoint; resume it with --resume or choose another --out")
@@ -354,6 +356,8 @@ def train(
         tokenizer = out / TOKENIZER_FILE
     elif start_from:
         begun, tokenizer = Seq2Seq.from_pretrained(start_from), start_from / TOKENIZER_FILE
+    if resume or start_from:
+        read_sealed(tokenizer)
     if tokenizer:
         pieces = Tokenizer.load(tokenizer)
     else:
@@ -376,8 +380,8 @@ def train(
         run.load_state()
     elif run.accelerator.is_main_process:
         out.mkdir(parents=True, exist_ok=True)
-        write_beside(out / TOKENIZER_FILE, pieces.to_json())
         write_beside(out / CONFIG_FILE, json.dumps(asdict(run.plain_model.config), indent=2) + "\n")
+        write_beside(out / TOKENIZER_FILE, pieces.to_json())
     on_start(run)
     run.train(valid)
     return run

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,17 +13,21 @@ from typing import Any
 import pandas as pd
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
+from seq2seq.checkpoint import write_beside
 from seq2seq.config import TrainConfig
-from seq2seq.model import Seq2Seq, write_beside
+from seq2seq.model import Seq2Seq
 
 FOLDER, STATE_FILE, LOG_FILE = "training", "state.safetensors", "log.csv"
 """The folder of a checkpoint in which the two files stand; a checkpoint that ships does not need it."""
 FREE = ("max_steps", "patience")
 """Settings with which a run may be resumed although they changed: they make it longer or shorter, not another run."""
+OLD_METADATA = {"progress", "config"}
+"""What a state tells beside its tensors; since there is a checksum, that too."""
+ANEW = "train anew with another --out"
 Log = list[dict[str, float]]
 
 
@@ -68,40 +72,64 @@ def save_state(
         for key, value in optimizer.state.get(parameter, {}).items():
             tensors[f"adam/{name}/{key}"] = value
     settings = asdict(config) | asdict(model.config)
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"progress": json.dumps(asdict(progress)), "config": json.dumps(settings)}
+    metadata["sha256"] = _checksum(tensors, metadata)
     path = out / FOLDER / STATE_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".tmp")
-    save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, beside, metadata)
     write_beside(path.with_name(LOG_FILE), pd.DataFrame(log).to_csv(index=False))
-    os.replace(beside, path)
+    write_beside(path, save(tensors, metadata))
 
 
 def load_state(
     out: Path, model: Seq2Seq, average: Mapping[str, Tensor], optimizer: Optimizer, config: TrainConfig
 ) -> tuple[Progress, Log]:
-    """Undoes `save_state` into a fresh model, average and optimizer. Raises TrainingError if the settings differ."""
+    """Undoes `save_state` into a fresh model, average and optimizer. Raises TrainingError if the settings differ or a file is
+    damaged."""
     path = out / FOLDER / STATE_FILE
-    try:
-        file = safe_open(path, "pt", device=str(model.device))
-    except (SafetensorError, OSError) as error:
-        raise TrainingError(f"{path} cannot be read: {error}; train anew with another --out") from error
-    with file:
-        metadata = file.metadata()
-        _check_settings(out, json.loads(metadata["config"]), asdict(config) | asdict(model.config))
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(file.get_tensor(f"model/{name}"))
-                average[name].copy_(file.get_tensor(f"average/{name}"))
-                prefix = f"adam/{name}/"
-                keys = [key for key in file.keys() if key.startswith(prefix)]
-                state = {key.removeprefix(prefix): file.get_tensor(key) for key in keys}
-                if state:
-                    # Adam keeps its step count on the CPU.
-                    optimizer.state[parameter] = state | {"step": state["step"].cpu()}
+    tensors, metadata = _read_state(path)
+    _check_settings(out, json.loads(metadata["config"]), asdict(config) | asdict(model.config))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[f"model/{name}"])
+            average[name].copy_(tensors[f"average/{name}"])
+            prefix = f"adam/{name}/"
+            state = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+            if state:
+                # Adam keeps its step count on the CPU.
+                moved = {key: tensor.to(model.device) for key, tensor in state.items()}
+                optimizer.state[parameter] = moved | {"step": state["step"]}
     progress = Progress(**json.loads(metadata["progress"]))
-    log = pd.read_csv(path.with_name(LOG_FILE))
-    return progress, log[log["step"] <= progress.step].to_dict("records")
+    try:
+        log = pd.read_csv(path.with_name(LOG_FILE))
+        return progress, log[log["step"] <= progress.step].to_dict("records")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{path.with_name(LOG_FILE)} cannot be read: {error}; {ANEW}") from error
+
+
+def _read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of a state that is what was written. Raises TrainingError."""
+    try:
+        with safe_open(path, "pt") as file:
+            tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise TrainingError(f"{path} cannot be read: {error}; {ANEW}") from error
+    # A state of an older version has no checksum.
+    sums = {"sha256": _checksum(tensors, metadata)} if metadata and metadata.keys() != OLD_METADATA else {}
+    if not metadata or metadata != {name: metadata.get(name) for name in OLD_METADATA} | sums:
+        raise TrainingError(f"{path} is damaged: its checksum differs; {ANEW}")
+    return tensors, metadata
+
+
+def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Of everything in a state but the checksum itself."""
+    found = hashlib.sha256()
+    for name in sorted(OLD_METADATA):
+        found.update(f"{name}\n{metadata.get(name)}\n".encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name}\n{tensor.dtype}\n{tuple(tensor.shape)}\n".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 def _check_settings(out: Path, then: dict[str, Any], now: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -12,11 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from seq2seq.checkpoint import TOKENIZER_FILE, CheckpointError, read_sealed
 from seq2seq.config import EOS, UNK
 from seq2seq.data import pad_ids
 from seq2seq.decoder import DecoderState
 from seq2seq.dial import Dial
-from seq2seq.model import TOKENIZER_FILE, CheckpointError, Seq2Seq, checkpoint_file
+from seq2seq.language import Said
+from seq2seq.model import Seq2Seq, checkpoint_file
 from seq2seq.search import (
     LENGTH_PENALTY,
     Beams,
@@ -43,8 +47,20 @@ FORCED_LOGITS = 2**24
 """Numbers of one batch of logits in forced decoding: 64 MB, a sentence of 60 pieces after 70 sources at once."""
 SEARCHED_PIECES = 2**14
 """Source pieces of one batch of a search, each hypothesis counted: what attention needs of memory grows with them."""
+SMALLER = "The GPU has not enough memory for so many at once, so this took longer."
+ON_CPU = "The GPU has not enough memory, so the CPU did this."
+"""What the reader is told then."""
 MAX_BEAM_SIZE = 20
 """Wider beams are refused: time and memory grow with the beam, and translations are seldom better beyond 10."""
+
+
+TOO_LONG = "The text has {count:,} characters; the limit is {limit:,}. Please shorten it."
+CUT_ONE = "This model reads at most {limit} pieces: the last word was cut off unread."
+CUT_MORE = "This model reads at most {limit} pieces: the last {count} words were cut off unread."
+UNKNOWN = "The model does not know {pieces}; it reads an unknown piece there."
+LENGTH_LIMIT = "Stopped at the length limit of {count} pieces."
+TIME_LIMIT = "Stopped at the time limit after {count} pieces: the translation is not finished."
+COPIED = "Copied from the source, where attention pointed: {words}. The model has no piece for it."
 
 
 class TextError(ValueError):
@@ -61,7 +77,7 @@ def clean(text: str) -> str:
     Raises TextError if nothing is left, or if there are over MAX_CHARACTERS characters.
     """
     if len(text) > MAX_CHARACTERS:
-        raise TextError(f"The text has {len(text):,} characters; the limit is {MAX_CHARACTERS:,}. Please shorten it.")
+        raise TextError(Said(TOO_LONG, count=len(text), limit=MAX_CHARACTERS))
     # SPACE is how the tokenizer writes a space, so typed by a person it is one. Cc: control characters; Cs: lone
     # surrogates, which no UTF-8 text can hold. Cf (joiners, marks of direction) is left to the tokenizer: emoji and some
     # scripts need it to be drawn.
@@ -70,7 +86,7 @@ def clean(text: str) -> str:
     if not any(unicodedata.category(c)[0] in "LNPSM" for c in kept):
         raise TextError("There is no text to translate. Please type a sentence.")
     if len(kept) > MAX_CHARACTERS:  # some characters become several by NFC
-        raise TextError(f"The text has {len(kept):,} characters; the limit is {MAX_CHARACTERS:,}. Please shorten it.")
+        raise TextError(Said(TOO_LONG, count=len(kept), limit=MAX_CHARACTERS))
     return kept
 
 
@@ -78,9 +94,11 @@ def check_search(beam_size: int, n_best: int = 1, length_penalty: float = LENGTH
     """Raises SearchError for settings with which no search can be made."""
     for name, value in (("beam_size", beam_size), ("n_best", n_best)):
         if not isinstance(value, int) or isinstance(value, bool):
-            raise SearchError(f"{name} is {value!r}; it must be a whole number.")
+            raise SearchError(Said("{name} is {value!r}; it must be a whole number.", name=name, value=value))
     if not 1 <= beam_size <= MAX_BEAM_SIZE:
-        raise SearchError(f"beam_size is {beam_size}; choose one from 1 to {MAX_BEAM_SIZE}.")
+        raise SearchError(
+            Said("beam_size is {value}; choose one from 1 to {limit}.", value=beam_size, limit=MAX_BEAM_SIZE)
+        )
     if not 1 <= n_best <= beam_size:
         raise SearchError(
             f"n_best is {n_best}; choose one from 1 to beam_size, which is {beam_size}, or a larger beam."
@@ -117,6 +135,8 @@ class Translator:
         """tokenizer: of the source, and of the target too unless that has its own, `target_tokenizer`."""
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
         self.target_tokenizer = target_tokenizer or tokenizer
+        self._twin: Translator | None = None
+        self._twinning = threading.Lock()
 
     @classmethod
     def from_checkpoint(cls, checkpoint: str | Path, device: str = "auto") -> Translator:
@@ -124,6 +144,7 @@ class Translator:
         where = choose_device(device)
         model = Seq2Seq.from_pretrained(str(checkpoint)).to(where)
         path = checkpoint_file(checkpoint, TOKENIZER_FILE)
+        read_sealed(path)
         try:
             source, target = load_tokenizers(path)
         except (OSError, ValueError) as error:
@@ -209,17 +230,23 @@ class Translator:
                 "start, without and dial go with one text, greedy search and no target; leave the rest out."
             )
         if dial and not self.model.decoder.looks_back:
-            raise SearchError(f"{self.name or 'This model'} has no attention to override; choose another model.")
+            raise SearchError(
+                Said(
+                    "{model} has no attention to override; choose another model.", model=self.name or Said("This model")
+                )
+            )
         began = time.perf_counter()
         [source] = self.read(cleaned)
         try:
             begun = self.target_tokenizer.ids(start)
         except ValueError as error:
-            raise SearchError(f"The translation cannot begin so: {error}.") from error
+            raise SearchError(Said("The translation cannot begin so: {error}.", error=str(error))) from error
         last = len(source.words) - 1
         for word in (*without, *(dial.pointed.values() if dial else ())):
             if not 0 <= word <= last:
-                raise SearchError(f"There is no source word {word}; choose one from 0 to {last}.")
+                raise SearchError(
+                    Said("There is no source word {word}; choose one from 0 to {last}.", word=word, last=last)
+                )
         state, lengths = self._encode([source.without(without)])
         usual = self._limit(source)
         limit = usual if len(begun) < usual else len(begun) + usual  # there is always room to go on
@@ -239,6 +266,15 @@ class Translator:
         """The greedy translation as it grows, a target word more each time; the last one is what `translate` gives."""
         cleaned = clean(text)
         deadline = deadline or self.new_deadline()
+        try:
+            yield from self._stream(cleaned, deadline)
+            return
+        except torch.OutOfMemoryError:
+            logging.getLogger(__name__).warning(ON_CPU)
+        for made in self.on_cpu().stream(text, deadline):  # from the first word again
+            yield replace(made, warnings=(*made.warnings, ON_CPU))
+
+    def _stream(self, cleaned: str, deadline: Deadline | None) -> Iterator[Translation]:
         began = time.perf_counter()
         [source] = self.read([cleaned])
         state, lengths = self._encode([source])
@@ -293,29 +329,61 @@ class Translator:
     ) -> list[list[Hypothesis]]:
         """The `n_best` hypotheses of each of `sources`, in their order; sentences of like length share a batch.
 
-        batch_size: hypotheses that are computed at once, fewer if they are long. deadline: once it has passed nothing
-        grows any further, but all have their first piece.
+        batch_size: hypotheses that are computed at once, fewer if they are long. When the GPU has no memory for them, half as
+            many, and when not even for one sentence, the CPU searches; each hypothesis says so.
+        deadline: once it has passed nothing grows any further, but all have their first piece.
         """
         deadline = deadline or self.new_deadline()
         found: list[list[Hypothesis]] = [[] for _ in sources]
+        smaller = ""
         order = sorted(range(len(sources)), key=lambda i: len(sources[i].ids))
         count = max(1, batch_size // beam_size)
         while order:
             batch = order[:count]
             while len(batch) > 1 and len(batch) * beam_size * len(sources[batch[-1]].ids) > SEARCHED_PIECES:
                 batch.pop()  # the longest stands last
+            chosen = [sources[i] for i in batch]
+            settings = (beam_size, n_best, length_penalty, top_k, deadline)
+            try:
+                best = self._search_batch(chosen, *settings)
+            except torch.OutOfMemoryError:
+                best = None  # outside of this block, the error and what it holds are gone
+            if best is None and len(batch) > 1:
+                count, smaller = (len(batch) + 1) // 2, SMALLER
+                logging.getLogger(__name__).warning("%s From here on: %d sentences at once.", SMALLER, count)
+                continue
+            warning = smaller
+            if best is None:
+                best, warning = self.on_cpu()._search_batch(chosen, *settings), ON_CPU
+                logging.getLogger(__name__).warning(ON_CPU)
             del order[: len(batch)]
-            state, lengths = self._encode([sources[i] for i in batch])
-            limits = [self._limit(sources[i]) for i in batch]
-            if len(batch) == beam_size == 1:  # a tenth faster without the bookkeeping of many
-                best = [greedy(self.model.decoder, state, lengths, limits, top_k, deadline)]
-            else:
-                best = beam(
-                    self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty, top_k, deadline
-                )
             for i, hypotheses in zip(batch, best):
-                found[i] = hypotheses
+                found[i] = [replace(hypothesis, warning=warning) for hypothesis in hypotheses]
         return found
+
+    def _search_batch(
+        self,
+        sources: Sequence[Pieces],
+        beam_size: int,
+        n_best: int,
+        length_penalty: float,
+        top_k: int,
+        deadline: Deadline | None,
+    ) -> list[list[Hypothesis]]:
+        state, lengths = self._encode(sources)
+        limits = [self._limit(source) for source in sources]
+        if len(sources) == beam_size == 1:  # a tenth faster without the bookkeeping of many
+            return [greedy(self.model.decoder, state, lengths, limits, top_k, deadline)]
+        return beam(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty, top_k, deadline)
+
+    def on_cpu(self) -> Translator:
+        """The same translator with the model on the CPU, made once, for when the GPU has no memory."""
+        with self._twinning:
+            if self._twin is None:
+                model = Seq2Seq(self.model.config)
+                model.load_state_dict({name: tensor.cpu() for name, tensor in self.model.state_dict().items()})
+                self._twin = Translator(model, self.tokenizer, self.name, self.target_tokenizer)
+            return self._twin
 
     def force(self, sources: Sequence[Pieces], target: Sequence[int], top_k: int = 1) -> list[Hypothesis]:
         """What the model thinks of one target, as ids, after each of `sources`, in order: scores and attention."""
@@ -324,8 +392,12 @@ class Translator:
         found = []
         for start in range(0, len(sources), count):
             batch = sources[start : start + count]
-            state, lengths = self._encode(batch)
-            found += forced(self.model.decoder, state, lengths, [target] * len(batch), top_k)
+            try:
+                state, lengths = self._encode(batch)
+                found += forced(self.model.decoder, state, lengths, [target] * len(batch), top_k)
+            except torch.OutOfMemoryError:
+                logging.getLogger(__name__).warning(ON_CPU)
+                return [replace(made, warning=ON_CPU) for made in self.on_cpu().force(sources, target, top_k)]
         return found
 
     @torch.inference_mode()
@@ -355,25 +427,21 @@ class Translator:
         target = self.target_tokenizer.decode(hypothesis.ids, instead)
         warnings = []
         if source.cut:
-            words = "word was" if source.cut == 1 else f"{source.cut} words were"
-            warnings.append(
-                f"This model reads at most {self.model.config.max_length} pieces: the last {words} cut off unread."
-            )
+            text_cut = CUT_ONE if source.cut == 1 else CUT_MORE
+            warnings.append(Said(text_cut, limit=self.model.config.max_length, count=source.cut))
         at = [i for i, id in enumerate(source.ids) if id == self.tokenizer.unknown_id]
         if at:
             unknown = list(dict.fromkeys(source.pieces[i] for i in at))
-            warnings.append(f"The model does not know {' '.join(unknown[:10])}; it reads an unknown piece there.")
+            warnings.append(Said(UNKNOWN, pieces=" ".join(unknown[:10])))
         if instead:
-            words = " ".join(dict.fromkeys(instead.values()))
-            warnings.append(f"Copied from the source, where attention pointed: {words}. The model has no piece for it.")
+            warnings.append(Said(COPIED, words=" ".join(dict.fromkeys(instead.values()))))
         elif self.target_tokenizer.unknown_id in hypothesis.ids:
             warnings.append("The target has pieces that the model does not know; each is written ⁇.")
+        if hypothesis.warning:
+            warnings.append(hypothesis.warning)
         if not partial and not hypothesis.finished:
             count = len(hypothesis.ids)
-            if count < self._limit(source):
-                warnings.append(f"Stopped at the time limit after {count} pieces: the translation is not finished.")
-            else:
-                warnings.append(f"Stopped at the length limit of {count} pieces.")
+            warnings.append(Said(LENGTH_LIMIT if count >= self._limit(source) else TIME_LIMIT, count=count))
         pieces = hypothesis.weights
         words = None if pieces is None else to_words(pieces, source.word_of, target.word_of)
         names = self.target_tokenizer.piece

@@ -12,6 +12,7 @@ from sacrebleu.metrics import CHRF
 
 from seq2seq.data import DataError, Pair, numbered_pairs
 from seq2seq.evaluation import METRICS, corpus_score, paired_difference, sentence_statistics
+from seq2seq.language import Said
 from seq2seq.report import safe_cell
 from seq2seq.translator import MAX_CHARACTERS, TextError, Translator, check_search, clean
 from seq2seq.upload import next_batch, read_upload
@@ -29,23 +30,43 @@ def read_test(path: str | Path) -> list[Pair]:
     characters = 0
     for number, pair in numbered:
         if len(pair.references) > MAX_REFERENCES:
-            raise DataError(f"{name}, line {number}: over {MAX_REFERENCES} references; keep {MAX_REFERENCES} of them")
+            raise DataError(
+                Said(
+                    "{path}, line {number}: over {limit} references; keep {limit} of them",
+                    path=name,
+                    number=number,
+                    limit=MAX_REFERENCES,
+                )
+            )
         for cell in (pair.source, *pair.references):
             if len(cell) > MAX_CHARACTERS:
                 raise DataError(
-                    f"{name}, line {number}: a cell has {len(cell):,} characters; the limit is {MAX_CHARACTERS:,}. "
-                    "Split it into sentences."
+                    Said(
+                        "{path}, line {number}: a cell has {count:,} characters; the limit is {limit:,}. Split it into "
+                        "sentences.",
+                        path=name,
+                        number=number,
+                        count=len(cell),
+                        limit=MAX_CHARACTERS,
+                    )
                 )
         characters += len(pair.source)
         if characters > MAX_SOURCE:
             raise DataError(
-                f"{name}, line {number}: the sources up to here have over {MAX_SOURCE:,} characters, which would take too "
-                "long. Send a part of the file."
+                Said(
+                    "{path}, line {number}: the sources up to here have over {limit:,} characters, which would take too long. "
+                    "Send a part of the file.",
+                    path=name,
+                    number=number,
+                    limit=MAX_SOURCE,
+                )
             )
         try:
             clean(pair.source)
         except TextError as error:
-            raise DataError(f"{name}, line {number}: {error}") from None
+            raise DataError(
+                Said("{path}, line {number}: {error}", path=name, number=number, error=error.args[0])
+            ) from None
     return [pair for _, pair in numbered]
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from seq2seq.checkpoint import TOKENIZER_FILE, write_beside
 from seq2seq.classic import CLASSIC_SIZES
 from seq2seq.config import BOS, ModelConfig
-from seq2seq.model import TOKENIZER_FILE, Seq2Seq, write_beside
+from seq2seq.model import Seq2Seq
 from seq2seq.tokenizer import SPACE, Tokenizer, save_tokenizers
 
 Shapes = Mapping[str, tuple[str, ...]]
@@ -74,8 +75,9 @@ def import_tutorial(
         whole.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".import-", dir=whole.parent) as beside:
             folder = Path(beside) / whole.name
-            model.save_pretrained(folder, dtype=torch.float32)
+            folder.mkdir()
             write_beside(folder / TOKENIZER_FILE, save_tokenizers(source, target))
+            model.save_pretrained(folder, dtype=torch.float32)
             complete(folder, model)
             if whole.exists():
                 whole.rmdir()  # only an empty folder lets itself be removed

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from seq2seq.data import DataError
+from seq2seq.language import Said
 
 MAX_BYTES = 5_000_000
 ENDINGS = (".tsv", ".csv", ".txt")
@@ -26,9 +27,11 @@ def read_upload(path: str | Path, read: Callable[[Path], Iterable[T]], max_rows:
     path = Path(path)
     name = path.name
     if path.suffix.lower() not in ENDINGS:
-        raise DataError(f"{name}: unknown kind of file; save it as UTF-8 text in a .txt, .tsv or .csv file")
+        raise DataError(
+            Said("{path}: unknown kind of file; save it as UTF-8 text in a .txt, .tsv or .csv file", path=name)
+        )
     if not path.is_file():
-        raise DataError(f"{name}: no such file; choose it again")
+        raise DataError(Said("{path}: no such file; choose it again", path=name))
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise DataError(too_large(name, size))
@@ -40,20 +43,33 @@ def read_upload(path: str | Path, read: Callable[[Path], Iterable[T]], max_rows:
                 kept.append(row)
     except DataError as error:
         # Where a server keeps uploads is nobody's business.
-        raise DataError(str(error).replace(str(path), name)) from None
+        said = error.args[0]
+        raise DataError(Said(said.template, **said.values | {"path": name})) from None
     check_count(name, count, max_rows)
     return kept
 
 
-def too_large(name: str, size: int, limit: int = MAX_BYTES) -> str:
+def too_large(name: str, size: int, limit: int = MAX_BYTES) -> Said:
     """The refusal of so many bytes; rounded up, so that nothing seems to be as large as the limit."""
-    return f"{name} has {ceil(size / 1e5) / 10:,.1f} MB; the limit is {limit / 1e6:.0f} MB. Send a part of it."
+    return Said(
+        "{path} has {size:,.1f} MB; the limit is {limit:.0f} MB. Send a part of it.",
+        path=name,
+        size=ceil(size / 1e5) / 10,
+        limit=limit / 1e6,
+    )
 
 
 def check_count(name: str, count: int, max_rows: int) -> None:
     """Raises DataError for too many rows."""
     if count > max_rows:
-        raise DataError(f"{name} has {count:,} rows; the limit is {max_rows:,}. Send the first {max_rows:,}.")
+        raise DataError(
+            Said(
+                "{path} has {count:,} rows; the limit is {limit:,}. Send the first {limit:,}.",
+                path=name,
+                count=count,
+                limit=max_rows,
+            )
+        )
 
 
 def next_batch(texts: Sequence[str], count: int, characters: int = BATCH_CHARACTERS) -> int:

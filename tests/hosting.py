@@ -89,12 +89,12 @@ def behind_nginx(folder: Path) -> Iterator[str]:
     assert not any("[error]" in line or "[crit]" in line for line in complaints), complaints
 
 
-def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
-    end = time.monotonic() + SECONDS
+def wait_for(address: str, process: subprocess.Popen, log: Path, seconds: float = SECONDS) -> None:
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert process.poll() is None, f"{process.args} ended with {process.returncode}:\n{log.read_text()}"
         with contextlib.suppress(OSError):
             urllib.request.urlopen(address, timeout=5).close()
             return
         time.sleep(0.25)
-    raise AssertionError(f"{address} did not answer in {SECONDS} seconds:\n{log.read_text()}")
+    raise AssertionError(f"{address} did not answer in {seconds} seconds:\n{log.read_text()}")

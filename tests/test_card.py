@@ -64,6 +64,15 @@ def test_every_score_stands_with_its_command():
     assert TRAINING["command"] in card and SCORED["command"] in card
 
 
+def test_a_run_that_began_with_another_tells_of_both():
+    """Both commands and what either took; and a card names its direction."""
+    first = TRAINING | {"command": "python -m seq2seq train --out first", "steps": 1234}
+    card = model_card("x", ModelConfig(), {"training": TRAINING | {"before": first, "reverse": True}})
+    assert first["command"] in card and TRAINING["command"] in card and "1,234 updates" in card and "7,654" in card
+    assert "A French to English translator" in card and "Un homme fait du vélo." in card
+    assert "An English to French translator" in model_card("x", ModelConfig(), {"training": TRAINING})
+
+
 def test_no_number_without_a_measurement(kind):
     sizes = {"embedding_size": 44 if kind in CLASSIC else 22, "hidden_size": 44, "attention_size": 55, "max_length": 66}
     body = model_card("x", ModelConfig(kind=kind, vocab_size=11, **sizes), {})

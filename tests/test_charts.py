@@ -83,3 +83,22 @@ def test_by_length_leaves_out_what_was_not_scored_and_names_n_and_interval() -> 
 
 def test_a_theme_name_typed_by_a_person_stays_text() -> None:
     assert painted({"a": ["theme:nothing", "theme: text"]}, THEMES["light"]) == {"a": ["theme:nothing", "theme: text"]}
+
+
+def test_charts_speak_the_language_of_their_reader() -> None:
+    lost = Grid(("le",), ("the",), np.array([[2.0]]))
+    french = {
+        "occlusion": occlusion_map(lost, "fr"),
+        "strip": strip(np.linspace(-1, 1, 16), "fr"),
+        "growth": growth(POINTS, LABELS, 30, "fr"),
+        "by_length": by_length(METRICS, "set", language="fr"),
+        "scatter": scatter(TABLE, LABELS, "fr"),
+    }
+    assert all(spec["layout"]["separators"] == ",\u202f" for spec in french.values())
+    assert not any("separators" in spec["layout"] for spec in SPECS.values())
+    assert french["occlusion"]["data"][0]["hovertemplate"] == (
+        "Sans «\u00a0%{x}\u00a0», «\u00a0%{y}\u00a0» perd %{z:.2f} de sa log-probabilité.<extra></extra>"
+    )
+    assert french["by_length"]["data"][0]["text"][0] == "3 phrases, intervalle à 95\u00a0% de 15,0 à 22,0"
+    assert growth(POINTS, LABELS, 30, "zh")["layout"]["xaxis"]["title"]["text"] == "英语句子的词数"
+    assert strip(np.zeros(4), "zh")["data"][0]["hovertemplate"] == "第 %{x} 个数：%{z:.2f}<extra></extra>"

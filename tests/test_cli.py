@@ -487,6 +487,13 @@ def test_evaluate_alignment(call, checkpoints, tmp_path):
     path.write_text("The dog sleeps .\tLe chien dort .\t0-0 1-1 2-2\t3-3\n", encoding="utf-8")
     code, out, _ = call("evaluate", "--checkpoint", checkpoints / "additive", "--alignment", path, "--json")
     assert code == 0 and list(json.loads(out)) == ["aer", "precision", "recall", "sentences"]
+    turned = tmp_path / "turned.tsv"
+    turned.write_text("Le chien dort .\tThe dog sleeps .\t0-0 1-1 2-2\t3-3\n", encoding="utf-8")
+    mine, theirs = (
+        call("evaluate", "--checkpoint", checkpoints / "additive", "--alignment", *given, "--json")
+        for given in ((path, "--reverse"), (turned,))
+    )
+    assert mine[:2] == theirs[:2] and mine[0] == 0
     for kind in kinds():
         made = call("evaluate", "--checkpoint", checkpoints / kind, "--alignment", path)
         if decoder_class(kind).looks_back:
@@ -497,10 +504,30 @@ def test_evaluate_alignment(call, checkpoints, tmp_path):
     assert_refused(call("evaluate", "--checkpoint", checkpoints / "additive", "--alignment", path), "line 1")
 
 
+def test_evaluate_the_other_direction(call, checkpoints, tmp_path):
+    """The second column is the source, the first its reference, and the saved command says so."""
+    folder, path, turned = tmp_path / "copy", tmp_path / "pairs.tsv", tmp_path / "turned.tsv"
+    shutil.copytree(checkpoints / "additive", folder)
+    path.write_text("A dog.\tUn chien.\tLe chien.\nA cat.\tUn chat.\n", encoding="utf-8")
+    turned.write_text("Un chien.\tA dog.\nUn chat.\tA cat.\n", encoding="utf-8")
+    scores = []
+    for given in ((path, "--reverse", "--save"), (turned,)):
+        code, out, _ = call("evaluate", "--checkpoint", folder, "--data", *given, "--json")
+        assert code == 0
+        scores.append({name: value for name, value in json.loads(out).items() if name not in CLOCK})
+    assert scores[0] == scores[1]
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["pairs"]["command"].endswith("--reverse")
+
+
 def test_evaluate_names_the_pair_that_is_too_long(call, checkpoints, tmp_path):
     path = tmp_path / "long.tsv"
     path.write_text("A dog.\tUn chien.\n" + "a " * 600 + "\tun\n", encoding="utf-8")
     assert_refused(call("evaluate", "--checkpoint", checkpoints / "additive", "--data", path), "pair 2", "1,000")
+
+
+CLOCK = ("seconds", "tokens_per_second")
+"""What two equal evaluations do not share."""
 
 
 # -- train ---------------------------------------------------------------------------------------------------------
@@ -604,6 +631,14 @@ def test_a_training_begins_with_another(call, checkpoints, pairs, tmp_path):
     arguments = ("train", "--data", pairs, "--valid", pairs, *TINY, "--embedding-size", "6", "--attention-size", "5")
     code, _, err = call(*arguments, "--out", tmp_path / "made", "--start-from", checkpoints / "additive")
     assert code == 0, err
+    assert "before" not in json.loads((tmp_path / "made" / "metrics.json").read_text(encoding="utf-8"))["training"]
+    again = [*arguments, "--out", tmp_path / "again", "--start-from", tmp_path / "made"]
+    assert call(*again)[0] == 0
+    first, second = (
+        json.loads((tmp_path / name / "metrics.json").read_text(encoding="utf-8"))["training"]
+        for name in ("made", "again")
+    )
+    assert second["before"] == first, "what is known of the run before goes along"
     given, made = (folder / "tokenizer.json" for folder in (checkpoints / "additive", tmp_path / "made"))
     assert made.read_bytes() == given.read_bytes()
     for start, said in ((checkpoints / "plain", "other sizes"), (tmp_path / "none", "no checkpoint at")):

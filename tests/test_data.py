@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import random
 from collections import Counter
@@ -52,10 +53,10 @@ def write(tmp_path):
         ("a.tsv", "\ufeff" + TSV),
         ("a.tsv", TSV.replace("\n", "\r\n")),
         ("a.tsv", TSV.replace("\t", " \t  ")),
-        ("a.tsv.gz", gzip.compress(TSV.encode())),
+        ("a.tsv.gz", gzip.compress(TSV.encode(), mtime=0)),
         ("a.csv", "a dog,un chien\na cat,un chat,le chat\nété 👩‍👧,summer\n"),
         ("a.csv", "\ufeff" + '"a dog","un chien"\r\n"a cat",un chat,"le chat"\r\nété 👩‍👧,summer\r\n'),
-        ("a.csv.gz", gzip.compress("a dog,un chien\na cat,un chat,le chat\nété 👩‍👧,summer".encode())),
+        ("a.csv.gz", gzip.compress("a dog,un chien\na cat,un chat,le chat\nété 👩‍👧,summer".encode(), mtime=0)),
     ],
 )
 def test_every_way_to_write_the_same_pairs(write, name, content):
@@ -80,7 +81,7 @@ def test_quotes_and_odd_line_ends_are_text_in_tsv(write):
     [
         ("a.tsv", "", "has no lines"),
         ("a.csv", "", "has no lines"),
-        ("a.tsv.gz", gzip.compress(b""), "has no lines"),
+        ("a.tsv.gz", gzip.compress(b"", mtime=0), "has no lines"),
         ("a.tsv", "a\tb\nc d\n", "line 2: no tab"),
         ("a.tsv", "a\tb\n\nc\td\n", "line 2: no tab"),
         ("a.csv", "a,b\nc d\n", "line 2: no comma"),
@@ -91,8 +92,8 @@ def test_quotes_and_odd_line_ends_are_text_in_tsv(write):
         ("a.tsv", TSV.encode("utf-16"), "line 1: not UTF-8"),
         ("a.tsv", "a\tb\nc\0\td\n", "line 2: holds a NUL"),
         ("a.tsv.gz", TSV, "cannot be read"),
-        ("a.tsv.gz", gzip.compress(TSV.encode())[:-12], "cannot be read"),
-        ("a.tsv.gz", gzip.compress(TSV.encode())[:10] + b"\xff" * 30, "cannot be read"),
+        ("a.tsv.gz", gzip.compress(TSV.encode(), mtime=0)[:-12], "cannot be read"),
+        ("a.tsv.gz", gzip.compress(TSV.encode(), mtime=0)[:10] + b"\xff" * 30, "cannot be read"),
         ("a.csv", 'a,b\nc,"d\n', "line 2: not CSV"),
         ("a.csv", 'a,b\n"c"x,d\n', "line 2: not CSV"),
     ],
@@ -291,3 +292,32 @@ def test_without_links_there_is_no_guide():
         [2, 5, 5, EOS],
         [2, 5, EOS, PAD],
     ]
+
+
+@given(
+    st.binary(max_size=200) | st.text('ab\t,"\r\n\0é', max_size=60).map(str.encode),
+    st.sampled_from(["tsv", "csv", "tsv.gz", "csv.gz"]),
+)
+def test_any_bytes_are_pairs_or_a_data_error(tmp_path_factory, raw, ending):
+    path = tmp_path_factory.getbasetemp() / f"any.{ending}"
+    for content in {raw, gzip.compress(raw)} if ending.endswith("gz") else {raw}:
+        path.write_bytes(content)
+        try:
+            pairs = read_pairs(path)
+        except DataError as error:
+            assert "any." in str(error) and "\n" not in str(error).strip()
+        else:
+            assert pairs and all(pair.source.strip() and pair.references[0].strip() for pair in pairs)
+
+
+cells = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).filter(
+    lambda text: text == text.strip() and text
+)
+
+
+@given(st.lists(st.tuples(cells, cells), min_size=1, max_size=5))
+def test_csv_that_is_written_is_read_back(tmp_path_factory, rows):
+    path = tmp_path_factory.getbasetemp() / "mine.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    assert [(pair.source, pair.references[0]) for pair in read_pairs(path)] == rows

@@ -7,9 +7,10 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
-from seq2seq.figures import NUMBERS_UP_TO, ONE_WORD, THEMES, caption, grid, heatmap, label
+from seq2seq.figures import NUMBERS_UP_TO, ONE_WORD, THEMES, caption, grid, heatmap, heatmap_spec, label, painted
 from seq2seq.translation import PADDING, Translation
 
 
@@ -60,11 +61,6 @@ def test_scale_is_fixed_and_not_of_the_sentence() -> None:
 def test_scale_has_one_direction_of_lightness(theme: dict, scale: str) -> None:
     """Strength can be told by lightness alone, whatever colours an eye can see."""
 
-    def luminance(colour: str) -> float:
-        linear = [(v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4)
-                  for v in (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))]  # fmt: skip
-        return float(np.dot([0.2126, 0.7152, 0.0722], linear))
-
     steps = np.diff([luminance(colour) for _, colour in theme[scale]])
     assert (steps < 0).all() or (steps > 0).all()
 
@@ -104,12 +100,37 @@ def test_eos_row_is_on_a_switch_and_its_column_stays() -> None:
 
 
 def test_cells_carry_numbers_only_in_small_pictures() -> None:
-    def numbers(size: int) -> str:
+    def numbers(size: int) -> list[str]:
         words = " ".join(f"w{i}" for i in range(size))
-        return heatmap(made(words, words, np.eye(size))).data[0].texttemplate
+        return [text for trace in heatmap(made(words, words, np.eye(size))).data[1:] for text in trace.text]
 
-    assert numbers(NUMBERS_UP_TO) == "%{text}" and numbers(NUMBERS_UP_TO + 1) is None
-    assert heatmap(BLUE_CAR).data[0].text[0][0] == "90"
+    assert numbers(NUMBERS_UP_TO) == ["100"] * NUMBERS_UP_TO and numbers(NUMBERS_UP_TO + 1) == []
+    shown = heatmap(BLUE_CAR)
+    assert (shown.data[1].x[0], shown.data[1].y[0], shown.data[1].text[0]) == (0, 0, "90")
+
+
+def luminance(colour: str | tuple[float, ...]) -> float:
+    """WCAG's relative luminance of "#rgb", "#rrggbb" or (r, g, b)."""
+    if isinstance(colour, str):
+        digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+        colour = tuple(int(digits[i : i + 2], 16) for i in (0, 2, 4))
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (c / 255 for c in colour)]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_numbers_can_be_read_on_every_tone(dark: bool) -> None:
+    """WCAG AA: 4.5 to 1 at least, for each weight that a cell can have."""
+    scale = THEMES["dark" if dark else "light"]["scale"]
+    tones = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for _, colour in scale])
+    for weights in np.arange(0, 1.0001, 0.001).round(3).reshape(-1, 11):  # a row of cells at a time
+        words = " ".join(f"w{i}" for i in range(weights.size))
+        numbers = heatmap(made(words, "x", weights[None]), dark=dark).data[1]
+        assert len(numbers.text) == (weights >= 0.01).sum()
+        for place, ink in zip(numbers.x, numbers.textfont.color):
+            tone = tuple(np.interp(weights[place], [at for at, _ in scale], tones[:, c]) for c in range(3))
+            paler, darker = sorted((luminance(tone), luminance(ink)), reverse=True)
+            assert (paler + 0.05) / (darker + 0.05) >= 4.5, weights[place]
 
 
 def test_no_attention_gets_a_sentence_and_no_map() -> None:
@@ -140,6 +161,93 @@ def test_caption_names_words_that_were_not_read_and_doubt() -> None:
 def test_caption_of_one_word_and_of_nothing() -> None:
     assert caption(made("hello <eos>", "bonjour <eos>", [[0.9, 0.1], [0.1, 0.9]])) == ONE_WORD
     assert "wrote nothing" in caption(made("hello you <eos>", "<eos>", [[0.2, 0.2, 0.6]]))
+
+
+# -- in three languages --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "translation, french, chinese",
+    [
+        (
+            made("a b c <eos>", "x y z <eos>", permutation(0, 1, 2, 3, size=4)),
+            "Lecture strictement de gauche à droite.",
+            "严格从左到右阅读。",
+        ),
+        (
+            BLUE_CAR,
+            "Lecture en va-et-vient~; «~blue~» et «~car~» ont échangé leurs places.",
+            "来回跳跃着阅读；“blue”与“car”互换了位置。",
+        ),
+        (
+            made("I do know", "je sais", [[0.9, 0.05, 0.05], [0.3, 0.05, 0.65]]),
+            "Lecture strictement de gauche à droite~; presque aucune attention pour «~do~».",
+            "严格从左到右阅读；“do”几乎没有得到注意力。",
+        ),
+        (
+            made("a b c d e f <eos>", "x <eos>", [[0.35, 0.01, 0.02, 0.03, 0.04, 0.05, 0.5], [0.0] * 6 + [1.0]]),
+            "Un seul mot a été écrit~; presque aucune attention pour «~b~», «~c~», «~d~» et 2 autres mots.",
+            "只写出了一个词；“b”“c”“d”和另外 2 个词几乎没有得到注意力。",
+        ),
+        (
+            made("a b c d e <eos>", "x <eos>", [[0.35, 0.01, 0.02, 0.03, 0.04, 0.55], [0.0] * 5 + [1.0]]),
+            "Un seul mot a été écrit~; presque aucune attention pour «~b~», «~c~», «~d~» et un autre mot.",
+            "只写出了一个词；“b”“c”“d”和另外一个词几乎没有得到注意力。",
+        ),
+        (
+            made("I do know", "je sais", [[0.9, 0.05, 0.05], [0.3, 0.35, 0.35]]),
+            "Lecture strictement de gauche à droite~; le moins sûr pour «~sais~», avec au plus 35~% sur «~do~».",
+            "严格从左到右阅读；对“sais”最没有把握，最多只有 35% 放在“do”上。",
+        ),
+        (
+            made("hello <eos>", "bonjour <eos>", [[0.9, 0.1], [0.1, 0.9]]),
+            "Avec un seul mot source, son poids ne pouvait être que de 100~%.",
+            "源句只有一个词，它的权重只能是 100%。",
+        ),
+        (
+            made("hello you <eos>", "<eos>", [[0.2, 0.2, 0.6]]),
+            "Le modèle n’a rien écrit~: son premier pas a été de s’arrêter.",
+            "模型什么也没写：第一步就停了。",
+        ),
+        (
+            made("a b <eos>", "x y <eos>", None),
+            "Ici, il n’y a pas d’attention~: de toute la phrase, quelle que soit sa longueur, le décodeur n’a reçu qu’un seul "
+            "vecteur de 8 nombres.",
+            "这里没有注意力：不论句子多长，解码器得到的只是一个由 8 个数组成的向量。",
+        ),
+    ],
+)
+def test_the_caption_in_french_and_in_chinese(translation: Translation, french: str, chinese: str) -> None:
+    assert caption(translation, language="fr") == french.replace("~", "\u00a0")
+    assert caption(translation, language="zh") == chinese
+    assert caption(translation, language="en") == caption(translation)
+
+
+def test_the_caption_of_padding_in_french_and_in_chinese() -> None:
+    said = "en moyenne 29~% du poids est tombé sur le remplissage, les places vides derrière la phrase."
+    assert caption(PADDED, language="fr").endswith(said.replace("~", "\u00a0"))
+    assert caption(PADDED, language="zh").endswith("平均有 29% 的权重落在填充上，即句子之后的空位。")
+    assert [grid(PADDED, language=language).columns[-1] for language in ("en", "fr", "zh")] == [
+        PADDING,
+        "remplissage",
+        "填充",
+    ]
+
+
+def test_the_picture_in_french_and_in_chinese() -> None:
+    english, french, chinese = (
+        go.Figure(painted(heatmap_spec(BLUE_CAR, language=name), THEMES["light"])) for name in ("en", "fr", "zh")
+    )
+    assert french.data[0].hovertemplate == (
+        "Pour écrire «~%{y}~», le modèle a porté %{customdata}~% de son attention sur «~%{x}~».<extra></extra>"
+    ).replace("~", "\u00a0")
+    assert chinese.data[0].hovertemplate == "写“%{y}”时，模型把 %{z:.0%} 的注意力放在“%{x}”上。<extra></extra>"
+    np.testing.assert_array_equal(french.data[0].customdata, np.round(100 * BLUE_CAR.attention))
+    assert english.data[0].customdata is None and chinese.data[0].customdata is None
+    assert french.data[0].colorbar.ticktext == ("0\u00a0%", "50\u00a0%", "100\u00a0%")
+    assert [figure.layout.separators for figure in (english, french, chinese)] == [None, ",\u202f", None]
+    for figure in (french, chinese):
+        assert figure.data[0].z == english.data[0].z and figure.layout.xaxis == english.layout.xaxis
 
 
 # -- weight on padding ---------------------------------------------------------------------------------------------
@@ -190,7 +298,7 @@ def test_the_picture_has_a_column_for_padding(pieces: bool) -> None:
     assert drawn.sum(axis=1) == pytest.approx(1, abs=1e-3)
     assert figure.layout.xaxis.ticktext[-1] == PADDING and len(figure.layout.xaxis.ticktext) == drawn.shape[1]
     assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 1)
-    assert figure.data[0].text[-1][-1] == "75", "the cell says its share as every other does"
+    assert figure.data[1].text[-1] == "75", "the cell says its share as every other does"
 
 
 def test_without_weight_on_padding_there_is_no_such_column() -> None:

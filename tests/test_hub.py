@@ -23,6 +23,7 @@ import huggingface_hub.constants
 import pytest
 import torch
 
+from seq2seq.checkpoint import seal
 from seq2seq.model import BESIDE, CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, CheckpointError, Seq2Seq
 from seq2seq.translator import Translator
 from tests.conftest import ENGLISH, tiny_model
@@ -168,6 +169,7 @@ def folder(tmp_path: Path, tokenizer) -> Path:
     (folder / TOKENIZER_FILE).write_text(tokenizer.to_json())
     (folder / "metrics.json").write_text("{}\n")
     (folder / "README.md").write_text("# A model card\n")
+    seal(folder)
     return folder
 
 

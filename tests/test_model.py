@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from seq2seq.checkpoint import SEAL, read_config, seal
 from seq2seq.classic import CLASSIC
 from seq2seq.config import BOS, EOS, ModelConfig
 from seq2seq.model import CONFIG_FILE, WEIGHTS_FILE, CheckpointError, Seq2Seq, checkpoint_file, kinds, write_beside
@@ -76,7 +77,8 @@ def test_a_source_vocabulary_of_its_own_comes_back(kind, tmp_path):
 
 
 def test_config_file_is_the_config(kind, folder):
-    assert ModelConfig(**json.loads((folder / CONFIG_FILE).read_text())) == tiny_config(kind, 12)
+    assert read_config(folder / CONFIG_FILE) == tiny_config(kind, 12)
+    assert json.loads((folder / CONFIG_FILE).read_text()).keys() == {*asdict(tiny_config(kind, 12)), SEAL}
 
 
 @pytest.mark.parametrize("name", [CONFIG_FILE, WEIGHTS_FILE])
@@ -131,6 +133,7 @@ def test_weights_that_do_not_fit_are_named(kind, folder, change):
     else:
         weights[bias] = torch.zeros(13)
     save_file(weights, folder / WEIGHTS_FILE)
+    seal(folder)
     with pytest.raises(CheckpointError, match=f"{CONFIG_FILE}: {'decoder.surplus' if change == 'extra' else bias}$"):
         Seq2Seq.from_pretrained(folder)
 

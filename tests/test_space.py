@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import space
+
 ROOT = Path(__file__).parents[1]
 COLORS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 HARDWARE = (
@@ -145,6 +147,17 @@ def test_the_schema_refuses(matter, change, said):
 def test_a_readme_without_front_matter_is_refused(readme):
     with pytest.raises(ValueError, match="front matter"):
         front_matter(readme)
+
+
+def test_the_trial_of_a_space_reads_the_same_front_matter(matter):
+    """It has no YAML at hand, so it reads plain lines only; that is what there is."""
+    assert space.front_matter((ROOT / "README.md").read_text(encoding="utf-8")) == matter
+
+
+@pytest.mark.parametrize("readme", ["# No front matter\n", "\n---\ntitle: a\n---\n", "---\ntitle: a\n", ""])
+def test_the_trial_of_a_space_misses_front_matter(readme):
+    with pytest.raises(ValueError, match="front matter"):
+        space.front_matter(readme)
 
 
 def test_no_file_needs_lfs():

@@ -12,7 +12,8 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for p
 
 # From the bottom up: a module may import those of lower layers, and of its own where that makes no circle.
 LAYERS = (
-    {"config", "tokenizer", "data"},
+    {"language"},
+    {"config", "tokenizer", "data", "checkpoint"},
     {"encoder", "attention", "aligner", "augment", "upload"},
     {"decoder"},
     {"classic"},
@@ -20,7 +21,7 @@ LAYERS = (
     {"search", "dial", "tutorial"},
     {"translation"},
     {"translator"},
-    {"batching", "evaluation", "explain", "inside", "comparison", "bottleneck", "training_state", "batch"},
+    {"batching", "evaluation", "explain", "inside", "comparison", "bottleneck", "training_state", "batch", "scale"},
     {"training", "trial"},
 )
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import multiprocessing
 import os
 import random
 import re
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,19 +23,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from seq2seq import training
 from seq2seq.aligner import to_lines, write_links
+from seq2seq.batching import Batcher
 from seq2seq.classic import CLASSIC
 from seq2seq.config import PAD, ModelConfig, TrainConfig
-from seq2seq.data import DataError, read_pairs
+from seq2seq.data import DataError, read_links, read_pairs
 from seq2seq.evaluation import Alignment, evaluate_alignment, validation_bleu
 from seq2seq.model import CheckpointError, Seq2Seq, kinds
 from seq2seq.tokenizer import Tokenizer
 from seq2seq.training import guide_loss, learning_rate, piece_links, piece_loss, train
-from seq2seq.training_state import LOG_FILE, STATE_FILE, TrainingError
+from seq2seq.training_state import LOG_FILE, STATE_FILE, TrainingError, _read_state
 from seq2seq.translator import Translator
 from tests import toy
 
@@ -398,6 +404,26 @@ def test_copies_are_added_with_the_links_that_still_hold(data, links, tmp_path):
     assert np.mean([len(found) for found in both.links]) > 2, "most links hold in the copies too"
 
 
+def test_the_other_direction_swaps_pairs_and_links(data, links, tmp_path):
+    """Training reversed is training on files whose columns, and whose links, were swapped by hand."""
+    turned = []
+    for path in data:
+        lines = [line.split("\t") for line in Path(path).read_text(encoding="utf-8").splitlines()]
+        turned.append(tmp_path / Path(path).name)
+        turned[-1].write_text("".join(f"{line[1]}\t{line[0]}\n" for line in lines), encoding="utf-8")
+    other = [tmp_path / Path(path).name for path in links]
+    write_links(
+        {path: [frozenset((j, i) for i, j in line) for line in read_links(old)] for path, old in zip(other, links)}
+    )
+    config = short(data, links=links, reverse=True)
+    train(model_config(), config, tmp_path / "flag")
+    by_hand = short(tuple(map(str, turned)), links=tuple(map(str, other)))
+    # The tokenizer learns from texts in their order, so it is given.
+    train(model_config(), by_hand, tmp_path / "hand", tokenizer=tmp_path / "flag" / "tokenizer.json")
+    train(model_config(), config, tmp_path / "again", tokenizer=tmp_path / "flag" / "tokenizer.json")
+    same(tmp_path / "hand", tmp_path / "again")
+
+
 # -- another run's weights to begin with ---------------------------------------------------------------------------
 
 
@@ -652,6 +678,133 @@ def test_killed_at_an_arbitrary_moment_and_resumed(data, tmp_path):
     assert resumed.progress.step == 160
     train(model_config(), short(data, **settings), tmp_path / "whole")
     same(tmp_path / "whole", out)
+
+
+RENAMES = 2 + 4 + 4 * 2
+"""At least so many are in a whole run: config and tokenizer; weights (twice) and config (twice); four times log and state."""
+FEW = random.Random(9).sample(range(2, RENAMES), 5)
+
+
+@pytest.mark.parametrize(
+    "count", [pytest.param(count, marks=[] if count in FEW else pytest.mark.long) for count in range(RENAMES)]
+)
+def test_killed_between_any_two_renames_of_a_save(data, whole, tmp_path, count):
+    """The process kills itself before it gives a file its name. What lies there then can be used, and no saved step is lost."""
+    out, expected = tmp_path / "killed", whole("additive")
+
+    def killed() -> None:
+        left = [count]
+        replace_file = os.replace
+
+        def replace(*paths) -> None:
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+            replace_file(*paths)
+
+        os.replace = Path.replace = replace
+        train(model_config(), short(data), out)
+
+    process = multiprocessing.get_context("fork").Process(target=killed)
+    process.start()
+    process.join(300)
+    assert process.exitcode == -signal.SIGKILL
+    if (out / "model.safetensors").exists():
+        assert Translator.from_checkpoint(out, "cpu").translate("the dog sees the cat .").target_words
+    state, resumed_at = out / "training" / STATE_FILE, []
+    saved = json.loads(safe_open(state, "pt").metadata()["progress"])["step"] if state.exists() else 0
+    train(model_config(), short(data), out, resume=True, on_start=lambda run: resumed_at.append(run.progress.step))
+    assert resumed_at == [saved]
+    same(expected, out)
+    assert not [path for path in out.rglob("*") if path.suffix in (".tmp", ".new")]
+
+
+@pytest.mark.long
+def test_killed_again_and_again_at_random_moments(data, tmp_path):
+    """Thirty kills, at moments of a fixed seed, each behind what the one before had saved or not."""
+    settings, out = {"max_steps": 320, "validate_every": 8, "patience": 100}, tmp_path / "killed"
+    chance, kills = random.Random(31), 0
+    while kills < 30:
+        process = multiprocessing.get_context("fork").Process(
+            target=train, args=(model_config(), short(data, **settings), out), kwargs={"resume": True}
+        )
+        process.start()
+        process.join(0.3 + chance.random())
+        if process.exitcode == 0:
+            break
+        process.kill()
+        process.join()
+        kills += 1
+    train(model_config(), short(data, **settings), out, resume=True)
+    train(model_config(), short(data, **settings), tmp_path / "whole")
+    same(tmp_path / "whole", out)
+    print(f"{kills} kills")
+
+
+@contextlib.contextmanager
+def full_disk(room: int):
+    """No file may grow over `room` bytes, as on a disk that is full: writing then fails as it does there."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(("save", "count"), [("save_model", 1), ("save_state", 2)])
+def test_a_full_disk_stops_the_run_and_loses_nothing(data, whole, tmp_path, save, count):
+    out, before = tmp_path / "full", {}
+    disk = contextlib.ExitStack()
+    file = "model.safetensors" if save == "save_model" else f"training/{STATE_FILE}"
+    room = (whole("additive") / file).stat().st_size - 1  # what the tests print goes into files, too
+
+    def arm(run):
+        plain, calls = getattr(run, save), []
+
+        def full():
+            calls.append(1)
+            if len(calls) == count:
+                before.update(outcome(out) if count > 1 else {})
+                disk.enter_context(full_disk(room))
+            plain()
+
+        setattr(run, save, full)
+
+    with disk, pytest.raises(OSError, match="File too large") as caught:
+        train(model_config(), short(data), out, on_start=arm)
+    assert str(out) in caught.value.filename
+    assert not [path for path in out.rglob("*") if path.suffix in (".tmp", ".new")]
+    if count > 1:
+        left = outcome(out)
+        assert left.keys() == before.keys() and all(torch.equal(left[name], before[name]) for name in left)
+        assert Translator.from_checkpoint(out, "cpu").translate("the dog sees the cat .").target_words
+    train(model_config(), short(data), out, resume=True)
+    same(whole("additive"), out)
+
+
+def test_no_flipped_bit_of_a_state_is_resumed_from(data, whole, tmp_path):
+    shutil.copytree(whole("additive"), tmp_path / "flipped")
+    path = tmp_path / "flipped" / "training" / STATE_FILE
+    raw = path.read_bytes()
+    for bit in random.Random(5).sample(range(8 * len(raw)), 40):
+        path.write_bytes(raw[: bit // 8] + bytes([raw[bit // 8] ^ 1 << bit % 8]) + raw[bit // 8 + 1 :])
+        with pytest.raises(TrainingError, match=f"{STATE_FILE} (is damaged|cannot be read)"):
+            _read_state(path)
+    path.write_bytes(raw)
+    assert _read_state(path)
+
+
+def test_the_clock_may_jump(data, whole, tmp_path, monkeypatch):
+    chance = random.Random(4)
+    monkeypatch.setattr(time, "time", lambda: chance.uniform(-1e9, 1e9))
+    run = train(model_config(), short(data), tmp_path / "out")
+    seconds = [row["seconds"] for row in run.log]
+    assert seconds == sorted(seconds) and min(seconds) >= 0 and all(row["tokens_per_second"] > 0 for row in run.log)
+    same(whole("additive"), tmp_path / "out")
+    translator = Translator.from_checkpoint(tmp_path / "out", "cpu")
+    parts = [*translator.stream("the dog sees the cat ."), Batcher(translator).translate("the dog sees the cat .")]
+    assert all(0 <= part.seconds < 100 for part in parts)
 
 
 def test_a_run_can_be_made_longer(data, whole, tmp_path):

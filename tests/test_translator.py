@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import example, given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from seq2seq.attention import ATTENTIONS
@@ -20,6 +22,8 @@ from seq2seq.translator import (
     CANDIDATES,
     MAX_BEAM_SIZE,
     MAX_CHARACTERS,
+    ON_CPU,
+    SMALLER,
     SearchError,
     TextError,
     Translator,
@@ -604,6 +608,85 @@ def test_cuda_gives_the_translations_of_the_cpu(folder, beam_size):
     ):
         assert left.target_pieces == right.target_pieces
         np.testing.assert_allclose(left.token_log_probs, right.token_log_probs, atol=1e-2)
+
+
+TOKENIZER_OF_JSON = Tokenizer.train((ENGLISH + FRENCH) * 3, 150)
+JSON_MODEL = Translator(tiny_model("additive", len(TOKENIZER_OF_JSON)), TOKENIZER_OF_JSON, "tiny")
+
+
+@effort(max_examples=40, deadline=None)
+@given(st.text(st.characters(), max_size=40), st.integers(1, 3))
+def test_the_json_of_any_text_is_strict_and_its_rows_sum_to_1(text, beam_size):
+    try:
+        made = JSON_MODEL.translate(text, beam_size=beam_size, n_best=beam_size).to_dict()
+    except TextError as error:
+        assert "\n" not in str(error)
+        return
+    assert json.loads(json.dumps(made, allow_nan=False).encode()) == made
+    for one in (made, *made.get("alternatives", ())):
+        for rows in (one["attention"], one["attention_pieces"]):
+            np.testing.assert_allclose(np.sum(rows, axis=1), 1, atol=1e-3)
+        assert len(one["attention"]) == len(one["target_words"])
+
+
+class Full:
+    """A decoder of a GPU whose memory has room for so many rows; on the CPU's copy of the model it is not."""
+
+    def __init__(self, step, rows: int) -> None:
+        self.step, self.rows, self.seen = step, rows, []
+
+    def __call__(self, prev, state, *notes):
+        self.seen.append(len(prev))
+        if len(prev) > self.rows:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return self.step(prev, state, *notes)
+
+
+def equal(left, right) -> None:
+    """In all that a full memory must not change; sums of batches of another size differ in the last digits."""
+    for one, other in zip((left, *left.alternatives), (right, *right.alternatives), strict=True):
+        assert one.target_pieces == other.target_pieces
+        np.testing.assert_allclose(one.token_log_probs, other.token_log_probs, atol=1e-3)
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("room", [7, 4, 0], ids=["for two sentences", "for one", "for none"])
+def test_a_full_gpu_makes_smaller_batches_and_at_last_the_cpu_does_it(translator, monkeypatch, caplog, beam_size, room):
+    texts = [*UNSEEN, *ENGLISH]
+    settings = {"beam_size": beam_size, "n_best": beam_size}
+    expected = translator.translate(texts, **settings)
+    full = Full(translator.model.decoder.step, room * beam_size // 3)
+    monkeypatch.setattr(translator.model.decoder, "step", full)
+    made = translator.translate(texts, **settings)
+    for one, other in zip(made, expected, strict=True):
+        equal(one, other)
+    said = {warning for one in made for warning in one.warnings if "GPU" in warning}
+    assert said == {ON_CPU if full.rows < beam_size else SMALLER}
+    assert caplog.messages and max(full.seen) > full.rows, "the log tells of it"
+    assert "GPU" not in " ".join(translator.on_cpu().translate(UNSEEN[0]).warnings)
+
+
+def test_a_full_gpu_stops_neither_a_stream_nor_a_given_target(translator, monkeypatch):
+    expected = translator.translate(UNSEEN[0]), translator.translate(UNSEEN[0], target=FRENCH[1])
+    plain, steps = translator.model.decoder.step, []
+
+    def second(*args):
+        steps.append(args)
+        if len(steps) > 1:
+            raise torch.OutOfMemoryError
+        return plain(*args)
+
+    def forward(*_):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(translator.model.decoder, "step", second)
+    *_, last = translator.stream(UNSEEN[0])
+    equal(last, expected[0])
+    assert ON_CPU in last.warnings
+    monkeypatch.setattr(translator.model.decoder, "forward", forward)
+    scored = translator.translate(UNSEEN[0], target=FRENCH[1])
+    equal(scored, expected[1])
+    assert ON_CPU in scored.warnings
 
 
 def test_an_unfolded_beam_is_the_beam(translator):

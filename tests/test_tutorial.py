@@ -96,6 +96,7 @@ def test_the_command_makes_a_whole_checkpoint(call, tmp_path: Path, kind: str):
     assert printed == f"{out}: {kind}, {words}, hidden size {H}, max length {N}\n"
     assert {path.name for path in out.iterdir()} == FILES and list(out.parent.iterdir()) == [out]
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
+    assert config.pop("sha256").keys() == FILES - {"README.md"}
     assert config == {
         "kind": kind,
         "vocab_size": len(TARGET) + 2,

@@ -107,8 +107,8 @@ def test_highlights_are_read_off_the_occlusion(translator: Translator) -> None:
         assert found.matters[t] == (lost[t, word] >= np.log(2) and lost[t, word] > np.mean(rest))
     assert len(found.words) == rows
     said = verdict(made, found)
-    assert f"{nats(found.masked.mean())} nats" in said and f"another word {nats(found.others.mean())}" in said
-    assert nats(-0.01) == "0.0" and nats(-1.26) == "-1.3"
+    assert f"{nats(found.masked.mean()):.1f} nats" in said and f"another word {nats(found.others.mean()):.1f}" in said
+    assert f"{nats(-0.01):.1f}" == "0.0" and f"{nats(-1.26):.1f}" == "-1.3"
     assert ("matters here" in said) == (found.matters.mean() >= 0.5)
 
 

@@ -21,8 +21,8 @@ import torch
 from seq2seq.bench.captions import THIRTY, TWELVE
 from seq2seq.bench.clock import Effort, in_turn, median, seconds
 from seq2seq.bench.floors import memory
+from seq2seq.checkpoint import TOKENIZER_FILE
 from seq2seq.config import EOS
-from seq2seq.model import TOKENIZER_FILE
 from seq2seq.tokenizer import Pieces, save_tokenizers
 from seq2seq.translator import Translator
 

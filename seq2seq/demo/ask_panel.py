@@ -14,6 +14,7 @@ from seq2seq.comparison import different_words
 from seq2seq.demo import models
 from seq2seq.demo.attention_view import AttentionView, message, view
 from seq2seq.demo.links import BEAMS, PIECES
+from seq2seq.demo.visitor import say, told
 from seq2seq.dial import LEARNED, ONE_HOT, UNIFORM, Dial
 from seq2seq.explain import verdict, weigh
 from seq2seq.search import Node
@@ -35,6 +36,8 @@ MAX_DEPTH = 40
 """Branchings of the drawn tree, one inside the other."""
 Shown = tuple[str, dict[str, Any] | None]
 """An answer: HTML, and the picture of the new translation."""
+CHOOSE = "Choose a word, then what to write in its place."
+FOUND = "{rank}. {text}  ({value:.2f})"
 NOTHING = "There is no translation above to ask about. Translate a sentence first."
 
 
@@ -51,7 +54,7 @@ def controls(translation: Translation | None) -> tuple[Any, ...]:
     to point; and the answers to the last sentence's questions go."""
     source = word_choices(translation.source_words) if translation else []
     target = word_choices(translation.target_words) if translation else []
-    pointing = [("nowhere", -1), *source]
+    pointing = [(say("nowhere"), -1), *source]
     return (
         gr.update(choices=target, value=None),
         gr.update(choices=[], value=None),
@@ -82,7 +85,8 @@ def candidates(translation: Translation | None, word: int | None) -> Any:
         return gr.update(choices=[], value=None)
     offered = translation.candidates[step]
     shown = [
-        (f"{piece.replace('▁', ' ').strip() or '␣'} {math.exp(lp):.1%}", i) for i, (piece, lp) in enumerate(offered)
+        (f"{piece.replace('▁', ' ').strip() or '␣'} {say('{percent:.1f} %', percent=100 * math.exp(lp))}", i)
+        for i, (piece, lp) in enumerate(offered)
     ]
     return gr.update(choices=shown, value=None)
 
@@ -99,15 +103,15 @@ def clicked(translation: Translation | None, unit: str, event: gr.EventData) -> 
 
 
 def answer(before: Translation, after: Translation, title: str) -> Shown:
-    """Both translations, words that differ marked, and the picture of the new one."""
+    """Both translations, words that differ marked, which screen readers read out; and the picture of the new one."""
     differ = different_words(before.target_words, after.target_words)
     lines = [
         f"<p><span class='ask-who'>{escape(who)}</span> <span lang='fr'>{marked(made.target_words, marks)}</span> "
-        f"<small>log-probability {made.log_prob:.2f}</small></p>"
-        for who, made, marks in (("The model by itself:", before, differ[0]), (title, after, differ[1]))
+        f"<small>{say('log-probability {value:.2f}', value=made.log_prob)}</small></p>"
+        for who, made, marks in ((say("The model by itself:"), before, differ[0]), (title, after, differ[1]))
     ]
-    same = "" if any(differ[0]) or any(differ[1]) else "<p>No word changes.</p>"
-    return "".join(lines) + same, view(after)
+    same = "" if any(differ[0]) or any(differ[1]) else f"<p>{say('No word changes.')}</p>"
+    return f"<div role='status'>{''.join(lines)}{same}</div>", view(after)
 
 
 def marked(words: Sequence[str], differs: Sequence[bool]) -> str:
@@ -118,14 +122,14 @@ def marked(words: Sequence[str], differs: Sequence[bool]) -> str:
 def asked(translation: Translation | None, title: str, **question: Any) -> Shown:
     """The same text again under a question of `Translator.translate`."""
     if translation is None:
-        return escape(NOTHING), None
+        return escape(say(NOTHING)), None
     try:
         translator = models.translator(translation.checkpoint)
         made = translator.translate(translation.text, **question)
         # The questions are answered by greedy search, so that is what they are compared with.
         before = translation if translation.beam_size == 1 else translator.translate(translation.text)
     except models.REFUSALS as error:
-        return "", message(str(error))
+        return "", message(told(error))
     return answer(before, made, title)
 
 
@@ -133,23 +137,23 @@ def another_word(translation: Translation | None, word: int | None, candidate: i
     """Decoding goes on from a candidate in the place of a target word."""
     step = step_of(translation, word)
     if step is None or candidate is None or candidate >= len(translation.candidates[step]):
-        return escape(NOTHING if translation is None else "Choose a word, then what to write in its place."), None
+        return escape(say(NOTHING if translation is None else CHOOSE)), None
     piece = translation.candidates[step][candidate][0]
     start = (*translation.target_pieces[:step], piece)
-    return asked(translation, "From there it goes on:", start=start)
+    return asked(translation, say("From there it goes on:"), start=start)
 
 
 def without_words(translation: Translation | None, words: Sequence[int]) -> Shown:
     """The source with words taken away."""
     if not words:
         return "", None
-    said, shown = asked(translation, "Without what you struck:", without=list(words))
+    said, shown = asked(translation, say("Without what you struck:"), without=list(words))
     return said, shown and shown | {"struck": list(words)}
 
 
 def own_french(translation: Translation | None, target: str) -> Shown:
     """A target of the visitor's, scored and aligned."""
-    return asked(translation, "Your French:", target=target)
+    return asked(translation, say("Your French:"), target=target)
 
 
 def turned(translation: Translation | None, turn: float, step: int | None, word: int) -> Shown:
@@ -158,16 +162,18 @@ def turned(translation: Translation | None, turn: float, step: int | None, word:
     pointed = {at: word} if at is not None and word >= 0 else {}
     if turn == LEARNED and not pointed:
         return "", None
-    return asked(translation, "With overridden weights:", dial=Dial(turn, pointed))
+    return asked(translation, say("With overridden weights:"), dial=Dial(turn, pointed))
 
 
 def others(translation: Translation | None, beam_size: float) -> tuple[Any, str, list[Translation] | None]:
     """The n-best list of a beam as choices, and the whole beam as a tree."""
     if translation is None:
-        return gr.update(choices=[], value=None), escape(NOTHING), None
+        return gr.update(choices=[], value=None), escape(say(NOTHING)), None
     translator = models.translator(translation.checkpoint)
     found, root = translator.unfold(translation.text, int(beam_size))
-    choices = [(f"{i}. {made.translation}  ({made.log_prob:.2f})", i - 1) for i, made in enumerate(found, 1)]
+    choices = [
+        (say(FOUND, rank=i, text=made.translation, value=made.log_prob), i - 1) for i, made in enumerate(found, 1)
+    ]
     return gr.update(choices=choices, value=None), tree_html(root, translator.target_tokenizer.piece), found
 
 
@@ -177,7 +183,7 @@ def picked(translation: Translation | None, found: list[Translation] | None, ind
         return "", None
     if (found[0].text, found[0].checkpoint) != (translation.text, translation.checkpoint):
         return "", None  # the list is of an older sentence
-    return answer(translation, found[index], f"Number {index + 1} of the beam:")
+    return answer(translation, found[index], say("Number {rank} of the beam:", rank=index + 1))
 
 
 def tree_html(node: Node, name: Any, depth: int = 0) -> str:
@@ -190,9 +196,9 @@ def tree_html(node: Node, name: Any, depth: int = 0) -> str:
         if len(last.children) != 1:
             break
         last = last.children[0]
-    text = escape("".join(pieces).strip() or "start")
-    rank = "" if last.rank is None else f" <b>→ number {last.rank + 1}</b>"
-    line = f"<span lang='fr'>{text}</span> <small>{last.total:.2f}</small>{rank}"
+    text = escape("".join(pieces).strip() or say("start"))
+    rank = "" if last.rank is None else f" <b>→ {say('number {rank}', rank=last.rank + 1)}</b>"
+    line = f"<span lang='fr'>{text}</span> <small>{say('{value:.2f}', value=last.total)}</small>{rank}"
     if last.children and depth == MAX_DEPTH:
         line += " …"
     if not last.children or depth == MAX_DEPTH:
@@ -206,21 +212,21 @@ def matter(translation: Translation | None) -> tuple[str, Any, None]:
     """Does the highlight matter? The verdict in words, and for each target word what masking costs."""
     nothing = gr.update(value=pd.DataFrame(), visible=False)
     if translation is None:
-        return escape(NOTHING), nothing, None
+        return escape(say(NOTHING)), nothing, None
     try:
         found = weigh(models.translator(translation.checkpoint), translation)
     except models.REFUSALS as error:
-        return escape(str(error)), nothing, None
-    said = f"<p>{escape(verdict(translation, found))}</p>"
+        return escape(told(error)), nothing, None
+    said = f"<p role='status'>{escape(say(verdict(translation, found)))}</p>"
     if found is None:
         return said, nothing, None
     rows = pd.DataFrame(
         {
-            "French word": list(translation.target_words[: len(found.words)]),
-            "most attended": [translation.source_words[i] for i in found.words],
-            "masked, it loses": found.masked.round(2) + 0.0,  # no zero with a sign
-            "another masked": found.others.round(2) + 0.0,
-            "matters": ["yes" if yes else "no" for yes in found.matters],
+            say("French word"): list(translation.target_words[: len(found.words)]),
+            say("most attended"): [translation.source_words[i] for i in found.words],
+            say("masked, it loses"): found.masked.round(2) + 0.0,  # no zero with a sign
+            say("another masked"): found.others.round(2) + 0.0,
+            say("matters"): [say("yes" if yes else "no") for yes in found.matters],
         }
     )
     return said, gr.update(value=rows, visible=True), None

@@ -1,29 +1,26 @@
 // Draws one view (see attention_view.py): source chips, target chips, heatmap, caption. Runs after plot.js.
 
+const SAID_UNSEEN = "The model has never seen this.";
+const SAID_COPIED = "Copied from the source, where attention pointed: the model has no piece for it.";
 const hue = { light: [29, 95, 150], dark: [91, 163, 220], needlight: [150, 75, 15], needdark: [220, 154, 88] };
 const hueName = () => (top === 1 ? "" : "need") + (isDark() ? "dark" : "light");
 // The page's own tone with so much of the hue in it.
 const mixed = (share) => hue[hueName()].map((c) => Math.round((isDark() ? 24 : 255) * (1 - share) + c * share));
-// Black or white, whichever stands out more (WCAG 2 relative luminance; they are equal at 0.179).
-function readable(colour) {
-  const linear = colour.map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 ? "#000" : "#fff";
-}
 const root = document.createElement("div");
 const message = make("p", "lens-message", root);
 message.setAttribute("role", "alert");
 const body = make("div", "lens-body", root);
-const lines = { source: chipLine("English"), target: chipLine("French") };
+const lines = { source: chipLine(translated("English"), "en"), target: chipLine(translated("French"), "fr") };
 const note = make("p", "lens-note", body);
 const scroller = make("div", "lens-scroll", body);
 scroller.tabIndex = 0;
 scroller.setAttribute("role", "region");
-scroller.setAttribute("aria-label", "Picture; scrolls if it is wide");
+scroller.setAttribute("aria-label", translated("Picture; scrolls if it is wide"));
 const plot = make("div", "lens-plot", scroller);
 plot.setAttribute("role", "img");
 const caption = make("p", "lens-caption", body);
-caption.setAttribute("aria-live", "polite");
 const warnings = make("ul", "lens-warnings", body);
+const announce = announcer(body);
 
 let pinned = null; // the chip a click holds: {side, index}
 let said = ""; // the words of both sides
@@ -34,14 +31,18 @@ let replay = null; // {timer, count}: the words of a finished translation appear
 let outlined = []; // the outline of the chosen row or column, as Plotly shapes
 const queue = plotQueue();
 
-function chipLine(language) {
+function chipLine(name, language) {
   const line = make("div", "lens-line", body);
-  make("span", "lens-language", line).textContent = language;
-  return make("div", "lens-chips", line);
+  make("span", "lens-language", line).textContent = name;
+  const chips = make("div", "lens-chips", line);
+  chips.dataset.language = language;
+  chips.setAttribute("role", "group");
+  chips.setAttribute("aria-label", name);
+  return chips;
 }
 
 // Attention in percent; what a word loses without another one as a number.
-const amount = (weight) => (top === 1 ? `${Math.round(100 * weight)} %` : weight.toFixed(1));
+const amount = (weight) => (top === 1 ? percent(weight) : number(weight, 1));
 
 // -- chips ----------------------------------------------------------------------------------------------------------
 
@@ -55,8 +56,8 @@ function describe(side, index, words, others) {
     .filter(([weight]) => weight >= 0.05 * top)
     .sort((a, b) => b[0] - a[0])
     .slice(0, 3)
-    .map(([weight, word]) => `${amount(weight)} ${side === "target" ? "on" : "of"} ${word}`);
-  return `${words[index]}: ${found.join(", ") || "nothing worth naming"}`;
+    .map(([weight, word]) => translated(side === "target" ? "{share} on {word}" : "{share} of {word}", { share: amount(weight), word }));
+  return translated("{word}: {shares}", { word: words[index], shares: found.join(translated(", ")) || translated("nothing worth naming") });
 }
 
 function fill(side, words, others, marked, why, growing) {
@@ -66,7 +67,7 @@ function fill(side, words, others, marked, why, growing) {
     const chip = line.children[index] || newChip(side, index);
     chip.firstChild.textContent = word;
     chip.classList.toggle("lens-unknown", marked.includes(index));
-    chip.title = marked.includes(index) ? why : "";
+    chip.title = marked.includes(index) ? translated(why) : "";
     // Said in full only when the sentence is complete: nobody can listen to it while it grows.
     chip.setAttribute("aria-label", growing ? word : describe(side, index, words, others));
   });
@@ -75,7 +76,7 @@ function fill(side, words, others, marked, why, growing) {
 function newChip(side, index) {
   const chip = make("button", "lens-chip", lines[side]);
   chip.type = "button";
-  make("span", "lens-word", chip);
+  make("span", "lens-word", chip).lang = lines[side].dataset.language;
   make("small", "lens-share", chip);
   chip.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && shade({ side, index }));
   chip.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && shade(pinned));
@@ -99,7 +100,9 @@ function shade(chosen) {
     chips[side].forEach((chip, index) => {
       const share = shares ? Math.min(1, Math.max(0, (shares[index] || 0) / top)) : 0;
       chip.classList.toggle("lens-chosen", Boolean(active && side === active.side && index === active.index));
-      chip.classList.toggle("lens-pinned", Boolean(pinned && side === pinned.side && index === pinned.index));
+      const held = Boolean(pinned && side === pinned.side && index === pinned.index);
+      chip.classList.toggle("lens-pinned", held);
+      chip.setAttribute("aria-pressed", String(held));
       const colour = share > 0.01 ? mixed(share) : null;
       chip.style.backgroundColor = colour ? `rgb(${colour})` : "";
       chip.style.color = colour ? readable(colour) : "";
@@ -162,14 +165,14 @@ function draw(view) {
   const width = scroller.clientWidth || 600;
   const size = !weights ? { width } : onStage() ? stageSizes(view) : sizes(view, width);
   layout.width = size.width;
+  const numbers = data[1]; // in the cells of a small picture
   if (weights && replay) {
-    const hide = (row, index, nothing) => (index < replay.count ? row : row.map(() => nothing));
-    data[0].z = data[0].z.map((row, index) => hide(row, index, 0));
-    if (data[0].text) data[0].text = data[0].text.map((row, index) => hide(row, index, ""));
+    data[0].z = data[0].z.map((row, index) => (index < replay.count ? row : row.map(() => 0)));
+    if (numbers) numbers.text = numbers.text.map((text, index) => (numbers.y[index] < replay.count ? text : ""));
   }
   if (size.font) {
     layout.font.size = size.font;
-    if (data[0].textfont) data[0].textfont.size = Math.max(10, Math.round(0.72 * size.font));
+    if (numbers) numbers.textfont.size = Math.max(10, Math.round(0.72 * size.font));
     const labels = view.figure.layout.yaxis.ticktext;
     if (replay) layout.yaxis.ticktext = labels.map((label, index) => (index < replay.count ? label : ""));
   }
@@ -177,7 +180,7 @@ function draw(view) {
     layout.height = size.height;
     layout.margin = { l: size.left, r: size.right, t: size.top, b: 12 };
     data[0].showscale = !size.narrow;
-    if (size.narrow && !size.font) data[0].texttemplate = "";
+    if (size.narrow && !size.font) data.length = 1;
   }
   queue.add(() => Plotly.react(plot, data, { ...layout, shapes: outlined }, PLOT_CONFIG).then(listen));
 }
@@ -242,9 +245,8 @@ function render() {
   said = words;
   weights = view.figure && view.grid && view.rows.length ? view.figure.data[0].z : null;
   top = weights ? view.figure.data[0].zmax : 1;
-  fill("source", view.columns, view.rows, view.unknown, "The model has never seen this.", view.growing);
-  const copied = "Copied from the source, where attention pointed: the model has no piece for it.";
-  fill("target", view.rows, view.columns, view.copied, copied, view.growing);
+  fill("source", view.columns, view.rows, view.unknown, SAID_UNSEEN, view.growing);
+  fill("target", view.rows, view.columns, view.copied, SAID_COPIED, view.growing);
   lines.target.classList.toggle("lens-growing", view.growing);
   [...lines.source.children].forEach((chip, index) =>
     chip.classList.toggle("lens-struck", (view.struck || []).includes(index)));
@@ -255,6 +257,9 @@ function render() {
   scroller.hidden = !view.figure || !view.rows.length;
   caption.textContent = view.caption;
   plot.setAttribute("aria-label", view.caption);
+  plot.setAttribute("aria-hidden", String(!view.caption)); // has no name while it grows
+  // Once a translation, not once a word; only the view of the page's own sentence, which has a link, reads the French out.
+  announce(view.growing ? "" : `${view.link ? `${view.rows.join(" ")}. ` : ""}${view.note || view.caption}`);
   fillList(warnings, view.warnings);
   upTo(replay ? replay.count : Infinity);
   shade(replay ? { side: "target", index: replay.count - 1 } : pinned);

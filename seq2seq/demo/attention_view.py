@@ -12,6 +12,7 @@ import numpy as np
 
 from seq2seq.charts import NEED_TOP, occlusion_map, strip
 from seq2seq.demo.component import PageComponent
+from seq2seq.demo.visitor import language, say
 from seq2seq.figures import Grid, caption, grid, heatmap_spec, no_attention
 from seq2seq.translation import Translation
 
@@ -24,6 +25,12 @@ class AttentionView(PageComponent):
 
 TOO_LARGE = (
     "This sentence is too long for a picture. Its weights are in the JSON that the API and the command line give."
+)
+
+
+HIDDEN_IN_TURN = (
+    "Each English word was hidden in turn; the stronger the cell, the less likely the French word became (full strength: "
+    "{most:g} of its log-probability lost, or more)."
 )
 
 
@@ -40,7 +47,8 @@ def view(
     translation: Translation, *, pieces: bool = False, show_eos: bool = False, growing: bool = False
 ) -> dict[str, Any]:
     """Everything the browser draws of one translation; `growing` while further words are to come."""
-    shown = grid(translation, pieces=pieces, show_eos=show_eos)
+    settings: dict[str, Any] = {"show_eos": show_eos, "language": language()}
+    shown = grid(translation, pieces=pieces, **settings)
     cells = len(shown.rows) * len(shown.columns)
     too_large = cells > MAX_CELLS
     drawn = shown.weights is not None and not too_large and not (growing and cells > GROWING_CELLS)
@@ -57,11 +65,11 @@ def view(
         "unknown": sorted(unknown),
         "copied": sorted(i for i in copied if i < len(shown.rows)),
         "struck": [],  # source words that were taken away
-        "figure": heatmap_spec(translation, pieces=pieces, show_eos=show_eos) if drawn else None,
+        "figure": heatmap_spec(translation, pieces=pieces, **settings) if drawn else None,
         "grid": drawn,  # whether the figure's cells are rows x columns, so that chips can be shaded by them
-        "note": note,
-        "caption": "" if growing or not drawn else caption(translation, show_eos=show_eos),
-        "warnings": list(translation.warnings),
+        "note": say(note),
+        "caption": "" if growing or not drawn else caption(translation, **settings),
+        "warnings": [say(warning) for warning in translation.warnings],
         "growing": growing,
     }
 
@@ -69,8 +77,8 @@ def view(
 def strip_view(translation: Translation, vector: np.ndarray) -> dict[str, Any]:
     """What a model without attention was given: `vector` (H,)."""
     return view(translation) | {
-        "figure": strip(vector),
-        "caption": f"The {len(vector)} numbers, each between −1 and 1.",
+        "figure": strip(vector, language()),
+        "caption": say("The {count} numbers, each between −1 and 1.", count=len(vector)),
     }
 
 
@@ -79,11 +87,10 @@ def occlusion_view(translation: Translation, lost: np.ndarray) -> dict[str, Any]
     rows = grid(translation, show_eos=False).rows
     shown = Grid(rows, translation.source_words, lost[: len(rows)])
     return view(translation) | {
-        "figure": occlusion_map(shown),
+        "figure": occlusion_map(shown, language()),
         "columns": list(shown.columns),
         "padding": False,
         "grid": True,
         "note": "",
-        "caption": "Each English word was hidden in turn; the stronger the cell, the less likely the French word became "
-        f"(full strength: {NEED_TOP:g} of its log-probability lost, or more).",
+        "caption": say(HIDDEN_IN_TURN, most=NEED_TOP),
     }

@@ -14,6 +14,8 @@ import gradio as gr
 
 from seq2seq.batch import COLUMNS, MAX_LINES, Line, Row, cells, how_far, read_file, read_text, run_batch, save
 from seq2seq.demo import links, models, runs
+from seq2seq.demo.visitor import laid, say, told
+from seq2seq.language import Said
 from seq2seq.translator import MAX_CHARACTERS, TextError
 from seq2seq.upload import ENDINGS, MAX_BYTES
 
@@ -23,15 +25,19 @@ RUNS = {"concurrency_id": "batch", "concurrency_limit": 2}
 """At once, from the page and from programs together."""
 TABLE_FILE, OBJECTS_FILE = "translations.csv", "translations.jsonl"
 ABOUT = (
-    f"A text file with one sentence a line, or a TSV or CSV file without a heading whose first column is the English sentence; "
-    f"further columns are not read. At most {MAX_LINES:,} lines of {MAX_CHARACTERS:,} characters, {MAX_BYTES / 1e6:.0f} MB. A "
-    "line that cannot be translated says why, and the others go on."
+    "A text file with one sentence a line, or a TSV or CSV file without a heading whose first column is the English sentence; "
+    "further columns are not read. At most {lines:,} lines of {characters:,} characters, {size:.0f} MB. A line that cannot "
+    "be translated says why, and the others go on."
 )
 LINKS = (
     "Links `i-j` pair each French word j with the English word i that it got most of its attention from; words and punctuation "
     "marks count from 0 as in the heatmap, `<eos>` is left out. The log-probability is the natural logarithm. CSV has a row a "
     "line; JSONL (JSON Lines) has everything the model said, attention weights included."
 )
+CANCELLED = "Cancelled: {done:,} of {total:,} lines were done."
+DONE_ONE, DONE = "{count:,} line translated in {seconds:.1f} s.", "{count:,} lines translated in {seconds:.1f} s."
+REFUSED = "{count:,} could not be: the column Error says why."
+THE_FIRST = "The first {count:,} of {total:,} lines; the files have all."
 HEADS = dict(zip(COLUMNS, ("Line", "English", "French", "Log-prob.", "Links", "Warnings", "Error")))
 Shown = tuple[Any, Any, Any, Any]
 """What a run changes: status, table, the two downloads."""
@@ -58,11 +64,16 @@ def run(
     began = time.monotonic()
     try:
         if runs.cancelled(number, request):
-            yield say(runs.NEVER), "", hidden, hidden
+            yield last(runs.NEVER), "", hidden, hidden
             return
         lines = given(path, text)
         # Nothing of an earlier run stays beside this one.
-        yield runs.progress_bar(0, len(lines), f"0 of {len(lines):,} lines"), "", hidden, hidden
+        yield (
+            runs.progress_bar(0, len(lines), say("{done:,} of {total:,} lines", done=0, total=len(lines))),
+            "",
+            hidden,
+            hidden,
+        )
         shown: list[Row] = []
         # Gradio copies the files into its own cache before it asks for the next item.
         with tempfile.TemporaryDirectory(prefix="attention-lens-") as folder:
@@ -70,14 +81,14 @@ def run(
                 shown += step.rows[: SHOWN - len(shown)]
                 if step.done == step.total:
                     files = [gr.update(value=str(Path(folder) / n), visible=True) for n in (TABLE_FILE, OBJECTS_FILE)]
-                    yield say(summary(lines, time.monotonic() - began)), table(shown, len(lines)), *files
+                    yield last(summary(lines, time.monotonic() - began)), table(shown, len(lines)), *files
                 elif runs.cancelled(number, request):
-                    yield say(f"Cancelled: {step.done:,} of {step.total:,} lines were done."), *(gr.skip(),) * 3
+                    yield last(Said(CANCELLED, done=step.done, total=step.total)), *(gr.skip(),) * 3
                     return
                 else:
-                    yield runs.progress_bar(step.done, step.total, how_far(step)), *(gr.skip(),) * 3
+                    yield runs.progress_bar(step.done, step.total, say(how_far(step))), *(gr.skip(),) * 3
     except models.REFUSALS as error:
-        yield say(str(error)), "", hidden, hidden
+        yield last(told(error)), "", hidden, hidden
 
 
 def given(path: str | None, text: str) -> list[Line]:
@@ -86,39 +97,49 @@ def given(path: str | None, text: str) -> list[Line]:
         raise TextError("There is a file and there are lines in the box; remove one of them.")
     if not path and not text.strip():
         raise TextError("Choose a file, or write sentences into the box, one a line.")
-    return read_file(path) if path else read_text(text, "the box")
+    return read_file(path) if path else read_text(text, Said("the box"))
 
 
-def say(text: str) -> str:
+def last(text: str) -> str:
     """A last word, which screen readers read out."""
-    return f'<p role="status">{escape(text)}</p>'
+    return f'<p role="status">{escape(say(text))}</p>'
 
 
 def summary(lines: Sequence[Line], seconds: float) -> str:
     """How a run went."""
     refused = sum(1 for line in lines if line.error)
     done = len(lines) - refused
-    said = f"{done:,} line{'' if done == 1 else 's'} translated in {seconds:.1f} s."
-    return said + (f" {refused:,} could not be: the column Error says why." if refused else "")
+    said = say(DONE_ONE if done == 1 else DONE, count=done, seconds=seconds)
+    return f"{said} {say(REFUSED, count=refused)}" if refused else said
 
 
 def table(rows: Sequence[Row], total: int) -> str:
     """The first rows as an HTML table; nothing that anybody wrote is markup in it."""
-    caption = f"The first {len(rows):,} of {total:,} lines; the files have all." if len(rows) < total else "All lines"
-    filled = [[f"{c:.2f}" if isinstance(c, float) else str(c) for c in cells(row)] for row in rows]
+    caption = say(THE_FIRST, count=len(rows), total=total) if len(rows) < total else say("All lines")
+    filled = [_said(row) for row in rows]
     # Columns in which nothing stands would only make the others narrow.
     kept = [
         i for i, name in enumerate(COLUMNS) if name in ("line", "source", "translation") or any(c[i] for c in filled)
     ]
-    head = "".join(f'<th scope="col">{HEADS[COLUMNS[i]]}</th>' for i in kept)
+    head = "".join(f'<th scope="col">{say(HEADS[COLUMNS[i]])}</th>' for i in kept)
     body = "".join(
         f'<tr><th scope="row">{row[0]}</th>' + "".join(_cell(COLUMNS[i], row[i]) for i in kept[1:]) + "</tr>"
         for row in filled
     )
     return (
-        f'<div class="batch-scroll" role="region" aria-label="Translations" tabindex="0"><table><caption>{caption}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="batch-scroll" role="region" aria-label="{say("Translations")}" tabindex="0">'
+        f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _said(row: Row) -> list[str]:
+    """The cells of a row, in the visitor's language."""
+    shown = dict(zip(COLUMNS, cells(row)))
+    if row.translation:
+        shown["log_prob"] = Said("{value:.2f}", value=row.translation.log_prob)
+        shown["warnings"] = " ".join(map(say, row.translation.warnings))
+    shown["error"] = say(row.line.error)
+    return [say(cell) if isinstance(cell, Said) else str(cell) for cell in shown.values()]
 
 
 def _cell(name: str, text: str) -> str:
@@ -136,11 +157,14 @@ def plain(text: str) -> str:
 
 def batch_tab() -> None:
     """Lays the tab out inside an open `gr.Blocks` and wires it."""
-    gr.Markdown(ABOUT, elem_classes="help")
+    gr.Markdown(
+        laid(ABOUT, lines=MAX_LINES, characters=MAX_CHARACTERS, size=MAX_BYTES / 1e6),
+        elem_classes="help",
+    )
     with gr.Row():
         file = gr.File(
-            label=f"File ({', '.join(ENDINGS)})", file_count="single", file_types=list(ENDINGS), elem_id="batch-file",
-            height=160, min_width=260,
+            label=laid("File ({endings})", endings=", ".join(ENDINGS)), file_count="single", file_types=list(ENDINGS),
+            elem_id="batch-file", height=160, min_width=260,
         )  # fmt: skip
         text = gr.Textbox(
             "", label="Or sentences, one a line", placeholder="A dog sleeps.\nTwo girls are reading a book.",

@@ -12,6 +12,8 @@ from seq2seq.bottleneck import CLAUSES, MAX_CLAUSES, Point, compose, grow, parse
 from seq2seq.charts import growth
 from seq2seq.demo import models
 from seq2seq.demo.chart import Chart
+from seq2seq.demo.visitor import laid, language, say, told
+from seq2seq.language import Said
 
 ABOUT = (
     "A sentence is made longer clause by clause, and its right translation is known because we wrote the clauses. The plain "
@@ -31,23 +33,23 @@ def grow_live(left: str, right: str, beam_size: float, count: float, own_lines: 
         sides = models.translator(left), models.translator(right)
         for point in grow(*sides, clauses, beam_size=int(beam_size)):
             points.append(point)
-            yield {"figure": growth(points, models.labels(left, right), until), "note": ""}, table(points)
+            yield {"figure": growth(points, models.labels(left, right), until, language()), "note": ""}, table(points)
     except models.REFUSALS as error:
-        figure = growth(points, models.labels(left, right), until) if points else None
-        yield {"figure": figure, "note": str(error)}, table(points)
+        figure = growth(points, models.labels(left, right), until, language()) if points else None
+        yield {"figure": figure, "note": told(error)}, table(points)
 
 
 def table(points: list[Point]) -> pd.DataFrame:
     """The sentences behind the chart."""
     rows = [
         {
-            "words": p.words,
-            "English": p.english,
-            "left": p.left.translation,
-            "right": p.right.translation,
-            "reference": p.reference,
-            "chrF left": round(p.chrf["left"], 1),
-            "chrF right": round(p.chrf["right"], 1),
+            say("words"): p.words,
+            say("English"): p.english,
+            say("left"): p.left.translation,
+            say("right"): p.right.translation,
+            say("reference"): p.reference,
+            say("chrF left"): round(p.chrf["left"], 1),
+            say("chrF right"): round(p.chrf["right"], 1),
         }
         for p in points
     ]
@@ -56,7 +58,7 @@ def table(points: list[Point]) -> pd.DataFrame:
 
 def bottleneck_panel(left: gr.Dropdown, right: gr.Dropdown, beam: gr.Slider) -> None:
     """Lays the panel out and wires it to the models that are chosen above it."""
-    gr.Markdown(f"### The bottleneck test\n{ABOUT}")
+    gr.Markdown(laid("### {title}\n{about}", title=Said("The bottleneck test"), about=Said(ABOUT)))
     with gr.Row():
         start = gr.Button("Make the sentence longer", variant="primary", elem_id="grow", scale=1)
         count = gr.Slider(1, MAX_CLAUSES, value=5, step=1, label="Clauses", scale=2, buttons=[], elem_id="clauses")

@@ -18,6 +18,7 @@ from seq2seq.demo.links import BEAMS
 from seq2seq.demo.long_view_panel import long_view_panel
 from seq2seq.demo.own_test_panel import own_test_panel
 from seq2seq.demo.take_away import of_comparison, take_away
+from seq2seq.demo.visitor import language, say, told
 from seq2seq.explain import agreement, check_occlusion, occlusion, summary
 from seq2seq.translation import Translation
 from seq2seq.translator import TextError
@@ -27,6 +28,10 @@ EXAMPLES = (
     "A man in a blue shirt is riding a bicycle while a woman with a red hat is reading a book on a bench in the park.",
     "Two girls are playing with a black dog, an old man is selling fruit, and three boys are swimming in the lake behind "
     "the white house.",
+)
+AGREEMENT = (
+    "**{percent:.0f} % agreement** ({model}): the share of French words whose most attended English word is also the one they "
+    "could least do without."
 )
 SAW, NEEDED = "What it looked at", "What it needed"
 QUESTION = (
@@ -38,16 +43,30 @@ QUESTION = (
 # -- functions -----------------------------------------------------------------------------------------------------
 
 
-def run(text: str, reference: str, left: str, right: str, beam_size: float) -> tuple[Any, Comparison | None]:
+def run(
+    text: str, reference: str, left: str, right: str, beam_size: float, question: str = SAW
+) -> tuple[Any, Comparison | None]:
     """Both translations: the columns, and the comparison behind them, or a message and None."""
     try:
         sides = models.translator(left), models.translator(right)
         comparison = compare(*sides, text, reference, beam_size=int(beam_size))
     except models.REFUSALS as error:
-        return message(str(error)), None
-    named = {"left": left, "right": right, "beam": int(beam_size), "reference": comparison.reference or ""}
-    link = links.query(links.COMPARE, text=comparison.left.text, **named)
-    return duet(comparison, models.labels(left, right)) | {"link": link}, comparison
+        return message(told(error)), None
+    return columns_of(comparison, question), comparison
+
+
+def columns_of(comparison: Comparison, question: str) -> dict[str, Any]:
+    """Both translations, and the link to them and to the question that the maps below answer."""
+    left, right = comparison.left, comparison.right
+    named = {"left": left.checkpoint, "right": right.checkpoint, "beam": left.beam_size}
+    named |= {"reference": comparison.reference or "", "show": links.NEEDED if question == NEEDED else links.LOOKED}
+    link = links.query(links.COMPARE, text=left.text, **named)
+    return duet(comparison, models.labels(left.checkpoint, right.checkpoint)) | {"link": link}
+
+
+def seen(comparison: Comparison | None, question: str) -> tuple[Any, ...]:
+    """The maps, with the columns that say in their link what the maps show now; their words stay."""
+    return gr.skip() if comparison is None else columns_of(comparison, question), *saw(comparison, question)
 
 
 def saw(comparison: Comparison | None, question: str) -> tuple[Any, Any, str]:
@@ -61,7 +80,7 @@ def saw(comparison: Comparison | None, question: str) -> tuple[Any, Any, str]:
         for side in sides:
             check_occlusion(side)
     except TextError as error:
-        return message(str(error)), message(str(error)), ""
+        return message(told(error)), message(told(error)), ""
     lost = [occlusion(models.translator(side.checkpoint), side) for side in sides]
     agreements = filter(None, map(_agreement, sides, lost))
     return *map(occlusion_view, sides, lost), "\n\n".join(agreements)
@@ -69,7 +88,7 @@ def saw(comparison: Comparison | None, question: str) -> tuple[Any, Any, str]:
 
 def everything(text: str, reference: str, left: str, right: str, beam_size: float, question: str) -> tuple[Any, ...]:
     """All that a comparison changes on the page: columns, result, the two maps, their agreement."""
-    columns, comparison = run(text, reference, left, right, beam_size)
+    columns, comparison = run(text, reference, left, right, beam_size, question)
     return columns, comparison, *saw(comparison, question)
 
 
@@ -84,30 +103,32 @@ def _agreement(translation: Translation, lost: np.ndarray) -> str:
     share = agreement(translation.attention, lost, finished=translation.target_words[-1] == "<eos>")
     if share is None:
         return ""
-    return (
-        f"**{share:.0%} agreement** ({models.label(translation.checkpoint)}): the share of French words whose most attended "
-        "English word is also the one they could least do without."
-    )
+    return say(AGREEMENT, percent=100 * share, model=models.label(translation.checkpoint))
+
+
+def example() -> tuple[Any, ...]:
+    """The comparison that stands there when the page opens, made once for all visitors of a language."""
+    return _example(language())
 
 
 @cache
-def example() -> tuple[Any, ...]:
-    """The comparison that stands there when the page opens, made once for all visitors."""
+def _example(_: str) -> tuple[Any, ...]:
     return everything(EXAMPLES[1], "", *models.default_pair(), 1, SAW)
 
 
 def opened(request: gr.Request) -> tuple[Any, ...]:
-    """What the page opens with: text, reference, models and beam for the controls, then as `everything`. A link,
-    `/?tab=compare&text=…&left=…&right=…&beam=…&reference=…`, says what; without one it is the example. `checkpoint`, as links
-    to Translate have it, is the right model."""
+    """What the page opens with: text, reference, models, beam and question for the controls, then as `everything`. A link,
+    `/?tab=compare&text=…&left=…&right=…&beam=…&reference=…&show=needed`, says what; without one it is the example.
+    `checkpoint`, as links to Translate have it, is the right model."""
     asked = links.asked(request, links.COMPARE)
     if not asked:
-        return *(gr.skip(),) * 5, *example()
+        return *(gr.skip(),) * 6, *example()
     left, right = models.default_pair()
     pair = asked.get("left", left), asked.get("right", asked.get("checkpoint", right))
     known = [name if name in models.names() else gr.skip() for name in pair]
     text, reference, beam = asked["text"], asked.get("reference", ""), links.beam_size(asked)
-    return text, reference, *known, beam, *everything(text, reference, *pair, beam, SAW)
+    question = NEEDED if asked.get("show") == links.NEEDED else SAW
+    return text, reference, *known, beam, question, *everything(text, reference, *pair, beam, question)
 
 
 # -- layout and wiring ---------------------------------------------------------------------------------------------
@@ -148,10 +169,10 @@ def compare_tab(page: gr.Blocks) -> None:
     gr.Markdown(QUESTION, elem_classes="help")
     take_away(of_comparison, [result], "take-both")
 
-    inputs, maps = [text, reference, left, right, beam], [left_map, right_map, agreeing]
+    inputs, maps = [text, reference, left, right, beam, question], [left_map, right_map, agreeing]
     # One event for all that ask, so that one comparison runs after the other and the last asked for is what is shown.
     asking = [text.submit, reference.submit, beam.release, left.input, right.input, asked.change]
-    looking = {"fn": saw, "inputs": [result, question], "outputs": maps} | options
+    looking = {"fn": seen, "inputs": [result, question], "outputs": [columns, *maps]} | options
     gr.on(asking, run, inputs, [columns, result], trigger_mode="always_last", **options).then(**looking)
     question.input(**looking)
     for button, example in zip(examples, EXAMPLES):
@@ -161,5 +182,5 @@ def compare_tab(page: gr.Blocks) -> None:
     page.load(opened, None, [*inputs, columns, result, *maps], **options)
 
     bottleneck_panel(left, right, beam)
-    long_view_panel()
+    long_view_panel(page)
     own_test_panel(left, right, beam, open_in=[text, reference, asked])

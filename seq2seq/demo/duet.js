@@ -9,23 +9,27 @@ const sentence = make("p", "duet-text", body); // seen on a stage only, where th
 const columns = make("div", "duet-columns", body);
 const panes = [pane(), pane()];
 const controls = make("div", "duet-controls", body);
-const play = button("▶ Play");
-const replay = button("↺ Replay");
+const play = button(translated("▶ Play"));
+const replay = button(translated("↺ Replay"));
 const scrubber = make("input", "duet-scrubber", controls);
 scrubber.type = "range";
 scrubber.min = 0;
-scrubber.setAttribute("aria-label", "How many words are shown");
+scrubber.setAttribute("aria-label", translated("How many words are shown"));
 const counter = make("span", "duet-counter", controls);
 const legend = make("p", "duet-legend", body);
-[["duet-sure", "90 % or more"], ["duet-likely", "50 %"], ["duet-unsure", "20 %"], ["duet-guess", "less"]].forEach(
-  ([className, text], index) => {
-    if (!index) legend.append("Underline: probability of the word. ");
-    make("span", className, legend).textContent = text;
-    legend.append(" ");
-  },
-);
-legend.append(" ≠ marks the first word where they part; tinted words are not in the other sentence.");
+legend.append(translated("Underline: probability of the word."), " ");
+[
+  ["duet-sure", translated("{share} or more", { share: percent(0.9) })],
+  ["duet-likely", percent(0.5)],
+  ["duet-unsure", percent(0.2)],
+  ["duet-guess", translated("less")],
+].forEach(([className, text]) => {
+  make("span", className, legend).textContent = text;
+  legend.append(" ");
+});
+legend.append(" ", translated("≠ marks the first word where they part; tinted words are not in the other sentence."));
 const warnings = make("ul", "lens-warnings", body);
+const announce = announcer(body);
 
 let shown = 0; // words of each side that stand there
 let last = 0; // words of the longer side
@@ -57,13 +61,16 @@ function fill(side, { label, words, facts }) {
     const word = make("span", `duet-word ${underline(side.probabilities[index])}`, words);
     word.classList.toggle("duet-different", side.different[index]);
     word.classList.toggle("duet-parted", index === props.value.parted_at);
-    make("span", "", word).textContent = text;
-    const share = `probability ${(100 * side.probabilities[index]).toFixed(1)} %`;
-    make("span", "lens-said", word).textContent = ` (${share}${side.different[index] ? ", differs" : ""})`;
+    const written = make("span", "", word);
+    written.textContent = text;
+    written.lang = "fr";
+    const share = translated("probability {share}", { share: percent(side.probabilities[index], 1) });
+    const differs = translated("probability {share}, differs", { share: percent(side.probabilities[index], 1) });
+    make("span", "lens-said", word).textContent = ` (${side.different[index] ? differs : share})`;
     word.title = share;
     words.append(" ");
   });
-  if (!side.words.some((word) => word !== "<eos>")) words.append("(it wrote nothing)");
+  if (!side.words.some((word) => word !== "<eos>")) words.append(translated("(it wrote nothing)"));
   facts.replaceChildren();
   side.facts.forEach(([name, value]) => {
     make("dt", "", facts).textContent = name;
@@ -79,19 +86,19 @@ function show(count) {
   );
   scrubber.value = shown;
   root.dataset.shown = shown;
-  counter.textContent = `${shown} / ${last} words`;
+  counter.textContent = translated("{shown} / {count} words", { shown, count: last });
 }
 
 function stop() {
   clearInterval(timer);
   timer = null;
-  play.textContent = "▶ Play";
+  play.textContent = translated("▶ Play");
 }
 
 function start(from, pace = Math.min(A_WORD, IN_ALL / last)) {
   stop();
   show(from);
-  play.textContent = "❚❚ Pause";
+  play.textContent = translated("❚❚ Pause");
   timer = setInterval(() => (shown < last ? show(shown + 1) : stop()), pace);
 }
 
@@ -112,8 +119,8 @@ scrubber.addEventListener("input", () => {
 function render() {
   const value = props.value;
   const drawn = present(value, message, body);
-  const next = JSON.stringify(value);
-  if (next === current) return; // only the theme or the width has changed
+  const next = JSON.stringify(value && { ...value, link: "" });
+  if (next === current) return; // only the theme, the width or the link has changed
   const first = !current || current === "null"; // the page opens empty and is filled a moment later
   current = next;
   stop();
@@ -123,6 +130,7 @@ function render() {
   last = Math.max(...value.sides.map((side) => side.words.length));
   scrubber.max = last;
   fillList(warnings, value.warnings);
+  if (!first) announce(value.sides.map((side) => `${side.label}: ${side.words.join(" ")}`).join(". "));
   // What stands there when the page opens, and for readers who want no motion, is complete at once.
   if (first || matchMedia("(prefers-reduced-motion: reduce)").matches) show(last);
   else start(0);

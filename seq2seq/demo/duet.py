@@ -7,6 +7,7 @@ from typing import Any
 
 from seq2seq.comparison import Comparison, different_words
 from seq2seq.demo.component import PageComponent
+from seq2seq.demo.visitor import say
 from seq2seq.explain import word_probabilities
 from seq2seq.sheet import facts
 
@@ -29,7 +30,7 @@ def duet(comparison: Comparison, labels: Mapping[str, str]) -> dict[str, Any]:
                 "words": list(translation.target_words),
                 "different": list(differ[side]),
                 "probabilities": [round(p, 4) for p in word_probabilities(translation)],
-                "facts": facts(comparison, side),
+                "facts": [[say(name), say(value)] for name, value in facts(comparison, side)],
             }
             for side, translation in sides.items()
         ],
@@ -43,9 +44,9 @@ def warnings(comparison: Comparison, labels: Mapping[str, str]) -> list[str]:
     left, right = comparison.left.warnings, comparison.right.warnings
     both = [warning for warning in left if warning in right]
     named = [
-        f"{labels[side]}: {warning}"
+        say("{model}: {text}", model=labels[side], text=warning)
         for side, own in (("left", left), ("right", right))
         for warning in own
         if warning not in both
     ]
-    return [*comparison.warnings, *both, *named]
+    return [*(say(warning) for warning in (*comparison.warnings, *both)), *named]

@@ -15,11 +15,13 @@ import secrets
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.formparsers import MultiPartException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from seq2seq.language import Said, choose, translate
 from seq2seq.upload import MAX_BYTES, too_large
 
 MAX_BODY, MAX_UPLOAD, DRAINED = 2_000_000, MAX_BYTES + 65_536, 64_000_000
@@ -48,7 +50,15 @@ STOPS = ("/gradio_api/cancel", "/gradio_api/reset")
 NAMED = "/gradio_api/call/"
 ASKS = (NAMED, "/gradio_api/queue/join", "/gradio_api/run/")
 UPLOAD = "/gradio_api/upload"
-"""These and no more may be posted to."""
+TOOLS = "/gradio_api/mcp"
+"""These and no more may be posted to; the last one where the page offers tools. Those ask by ASKS in their turn."""
+
+QUESTIONS = "Too many questions: {burst:g} at once and {rate:g} a second are the limit of one address. {again}"
+FILES = "Too many files: {burst:g} at once and {rate:g} a minute are the limit of one address. {again}"
+WAITING = "{limit} questions are waiting, which is the limit. {again}"
+OWN = "{limit} questions of your address are unfinished, which is the limit. {again}"
+CONNECTIONS = "Your address has {limit} connections open, which is the limit. Close a page."
+"""What is said of a limit."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -122,7 +132,7 @@ class Refused(MultiPartException):
     Of the kind upon which Gradio deletes what it has of an upload; after any other it would stay on the disk.
     """
 
-    def __init__(self, status: int, detail: str, wait: float = 0.0) -> None:
+    def __init__(self, status: int, detail: Said, wait: float = 0.0) -> None:
         super().__init__(detail)
         self.status, self.wait = status, wait
 
@@ -152,7 +162,7 @@ class Guard:
         path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
         client = scope["lens.client"] = address(scope)
         body = Body(scope, receive)
-        answer = Answer(send, body, path == "/")
+        answer = Answer(send, body, path == "/", language(scope))
         self._open[client] += 1
         try:
             self._check(scope, path, client)
@@ -166,7 +176,7 @@ class Guard:
                 log.warning("%s %s broke off: %r", scope["method"], path, error)
                 return await answer.end()
             log.exception("%s %s failed", scope["method"], path)
-            await answer.refuse(Refused(500, "Something went wrong here; the log of the server says what."))
+            await answer.refuse(Refused(500, Said("Something went wrong here; the log of the server says what.")))
         finally:
             self._open[client] -= 1
             if not self._open[client]:
@@ -176,47 +186,52 @@ class Guard:
         """Raises Refused for what is not there, or too much."""
         post = scope["method"] == "POST"
         if self._open[client] > self.opened:
-            raise Refused(429, f"Your address has {self.opened} connections open, which is the limit. Close a page.", 1)
-        if scope["method"] in ("GET", "HEAD") and path in MADE or post and (path.startswith(ASKS) or path == UPLOAD):
+            raise Refused(429, Said(CONNECTIONS, limit=self.opened), 1)
+        tools = f"{path}/".startswith(f"{TOOLS}/") and scope["app"].get_blocks().mcp_server
+        made = scope["method"] in ("GET", "HEAD") and path in MADE
+        if tools or made or post and (path.startswith(ASKS) or path == UPLOAD):
             self._count(scope, client, path)
         elif not (path.startswith(GIVEN) and not post or path in STOPS and post):
-            raise Refused(404, "There is no such address here.")
+            raise Refused(404, Said("There is no such address here."))
         if path.startswith("/gradio_api/file=") and "://" in path:  # Gradio would fetch it from there
-            raise Refused(403, "Only files of this page are served.")
+            raise Refused(403, Said("Only files of this page are served."))
 
     def _count(self, scope: Scope, client: str, path: str) -> None:
         if client:
             wait = self.questions.take(client)
             if wait:
-                said = f"{self.questions.burst:g} at once and {self.questions.rate:g} a second"
-                raise Refused(429, f"Too many questions: {said} are the limit of one address. {again(wait)}", wait)
+                burst, rate = self.questions.burst, self.questions.rate
+                raise Refused(429, Said(QUESTIONS, burst=burst, rate=rate, again=again(wait)), wait)
             if path == UPLOAD and (wait := self.uploads.take(client)):
-                said = f"{self.uploads.burst:g} at once and {self.uploads.rate * 60:g} a minute"
-                raise Refused(429, f"Too many files: {said} are the limit of one address. {again(wait)}", wait)
+                burst, rate = self.uploads.burst, self.uploads.rate * 60
+                raise Refused(429, Said(FILES, burst=burst, rate=rate, again=again(wait)), wait)
         if path.startswith(ASKS):
             page = scope["app"].get_blocks()
             name = path.removesuffix("/").rpartition("/")[2]
             if path.startswith(NAMED) and name not in (function.api_name for function in page.fns.values()):
-                raise Refused(404, "There is no endpoint of that name; /gradio_api/info lists them.")
+                raise Refused(404, Said("There is no endpoint of that name; /gradio_api/info lists them."))
             queue = page._queue
             if queue.max_size is not None and len(queue) >= queue.max_size:
                 # 503 would be the word for it, but then Gradio's page says something else.
-                raise Refused(429, f"{queue.max_size} questions are waiting, which is the limit. {again(2)}", 2)
+                raise Refused(429, Said(WAITING, limit=queue.max_size, again=again(2)), 2)
             waiting = (event for events in queue.event_queue_per_concurrency_id.values() for event in events.queue)
             running = (event for events in queue.active_jobs for event in events or ())
             own = sum(e.request.scope.get("lens.client") == client for part in (waiting, running) for e in part)
             if own >= self.unfinished:
-                raise Refused(
-                    429,
-                    f"{self.unfinished} questions of your address are unfinished, which is the limit. {again(2)}",
-                    2,
-                )
+                raise Refused(429, Said(OWN, limit=self.unfinished, again=again(2)), 2)
 
 
-def again(seconds: float) -> str:
+def again(seconds: float) -> Said:
     """When to come back."""
     whole = int(seconds) + 1
-    return f"Try again in {whole} second{'' if whole == 1 else 's'}."
+    return Said("Try again in {count} seconds.", count=whole) if whole > 1 else Said("Try again in 1 second.")
+
+
+def language(scope: Scope) -> str:
+    """Of who asks: as the page's address has it, which a browser names as where the question comes from, or as it accepts."""
+    headers = Headers(scope=scope)
+    asked = parse_qs(urlsplit(headers.get("referer", "")).query).get("lang", [""])
+    return choose(headers.get("accept-language", ""), asked[0])
 
 
 class Body:
@@ -242,7 +257,7 @@ class Body:
         if self.count > self.limit:
             await self._refuse(message)
         if message["type"] == "http.disconnect" and not self.whole:
-            raise Refused(400, "The connection was closed before all was sent.")
+            raise Refused(400, Said("The connection was closed before all was sent."))
         self.whole = not message.get("more_body", False)
         return message
 
@@ -250,7 +265,7 @@ class Body:
         while (message is None or message.get("more_body")) and self.count <= DRAINED:
             message = await self.receive()
             self.count += len(message.get("body", b""))
-        name, limit = ("The file", MAX_BYTES) if self.upload else ("The request", MAX_BODY)
+        name, limit = (Said("The file"), MAX_BYTES) if self.upload else (Said("The request"), MAX_BODY)
         self.refused = Refused(413, too_large(name, max(self.said, self.count), limit))
         raise self.refused
 
@@ -258,8 +273,8 @@ class Body:
 class Answer:
     """The page's answer, on its way to the client, with the headers; or a refusal of it."""
 
-    def __init__(self, send: Send, body: Body, is_page: bool) -> None:
-        self.send, self.body, self.is_page = send, body, is_page
+    def __init__(self, send: Send, body: Body, is_page: bool, language: str) -> None:
+        self.send, self.body, self.is_page, self.language = send, body, is_page, language
         self.begun = False
         self._held: Message | None = None  # the start of the page, until its length is known
         self._html = b""
@@ -301,7 +316,7 @@ class Answer:
 
     async def refuse(self, refused: Refused) -> None:
         """One line of JSON. Nothing may have been sent before."""
-        body = json.dumps({"detail": refused.message}, ensure_ascii=False).encode()
+        body = json.dumps({"detail": translate(refused.message, self.language)}, ensure_ascii=False).encode()
         headers = {"content-type": "application/json", "content-length": str(len(body)), "cache-control": "no-store"}
         if refused.wait:
             headers["retry-after"] = str(int(refused.wait) + 1)

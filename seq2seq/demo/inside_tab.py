@@ -10,6 +10,7 @@ from gradio.events import Dependency
 from seq2seq.demo import links, models
 from seq2seq.demo.attention_view import message
 from seq2seq.demo.inside_view import InsideView, inside_view
+from seq2seq.demo.visitor import told
 from seq2seq.inside import open_up
 
 ABOUT = (
@@ -26,7 +27,7 @@ def look(text: str, checkpoint: str) -> dict[str, Any]:
         link = links.query(links.INSIDE, text=inside.translation.text, checkpoint=checkpoint)
         return inside_view(inside, models.label(checkpoint)) | {"link": link}
     except models.REFUSALS as error:
-        return message(str(error))
+        return message(told(error))
 
 
 def entered(current: str, taken: str | None, checkpoint: str) -> tuple[Any, Any, Any]:

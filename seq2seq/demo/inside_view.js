@@ -6,6 +6,9 @@ const hues = { plus: { light: [29, 95, 150], dark: [91, 163, 220] }, minus: { li
 const theme = () => (isDark() ? "dark" : "light");
 const paper = () => (isDark() ? [24, 29, 38] : [255, 255, 255]);
 
+const SAID_FIRST = "{model}, step {step} of {count}: at the beginning, it writes “{piece}”{sure}.";
+const SAID_AFTER = "{model}, step {step} of {count}: after “{before}”, it writes “{piece}”{sure}.";
+
 const root = document.createElement("div");
 const message = make("p", "lens-message", root);
 message.setAttribute("role", "alert");
@@ -14,20 +17,21 @@ const heading = make("p", "inside-said", body);
 heading.setAttribute("aria-live", "polite");
 const pieces = make("div", "inside-pieces", body);
 const controls = make("div", "duet-controls", body);
-const back = button("←", "One step back", () => go(step - 1));
+const back = button("←", translated("One step back"), () => go(step - 1));
 const slider = make("input", "duet-scrubber", controls);
 slider.type = "range";
 slider.min = 1;
-slider.setAttribute("aria-label", "Step");
-const forth = button("→", "One step on", () => go(step + 1));
+slider.setAttribute("aria-label", translated("Step"));
+const forth = button("→", translated("One step on"), () => go(step + 1));
 const diagram = make("div", "inside-diagram", body);
 const SVG = "http://www.w3.org/2000/svg";
 const arrows = document.createElementNS(SVG, "svg");
 arrows.classList.add("inside-arrows");
 arrows.setAttribute("aria-hidden", "true");
 const legend = make("p", "lens-caption inside-legend", body);
-legend.textContent =
-  "Blue is above 0, orange below, full colour at ±1 unless a box says otherwise. Arrows are read off the formulas.";
+legend.textContent = translated(
+  "Blue is above 0, orange below, full colour at ±1 unless a box says otherwise. Arrows are read off the formulas.",
+);
 const note = make("p", "lens-note", body);
 const warnings = make("ul", "lens-warnings", body);
 const tip = make("div", "inside-tip", root);
@@ -46,8 +50,8 @@ function button(text, said, act) {
   return node;
 }
 
-const plainPiece = (piece) => piece.replace(/^▁/, "") || "␣";
-const percent = (share) => (share >= 0.1 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(1)} %`);
+const plainPiece = (piece) => (piece === "padding" ? translated(piece) : piece.replace(/^▁/, "") || "␣");
+const shareOf = (share) => percent(share, share >= 0.1 ? 0 : 1);
 const numbersOf = (box, at) => box.constant || at.numbers[box.name];
 // Places behind the sentence. A word of the sentence that reads "padding" is no such place: its piece says "▁padding".
 const paddings = (places) => places.length - 1 - places.findLastIndex((piece) => piece !== "padding");
@@ -75,7 +79,8 @@ function paint(canvas, numbers, columns, full) {
 function range(name, numbers) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of numbers) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  return `${name}: ${numbers.length} numbers from ${low.toFixed(2)} to ${high.toFixed(2)}`;
+  const values = { name, count: numbers.length, low: number(low, 2), high: number(high, 2) };
+  return translated("{name}: {count} numbers from {low} to {high}", values);
 }
 
 // A vector as cells in rows of A_ROW; pointing at one says its number.
@@ -87,7 +92,7 @@ function strip(entry, numbers, full) {
     point(canvas, () => entry.cells);
   }
   const columns = Math.min(A_ROW, numbers.length);
-  entry.cells = { columns, numbers, say: (i) => `${entry.box.name}[${i}] = ${numbers[i].toFixed(3)}` };
+  entry.cells = { columns, numbers, say: (i) => `${entry.box.name}[${i}] = ${number(numbers[i], 3)}` };
   paint(canvas, numbers, columns, full);
   canvas.style.height = `${Math.max(10, 7 * canvas.height)}px`;
   canvas.setAttribute("aria-label", range(entry.box.name, numbers));
@@ -108,12 +113,17 @@ function matrix(entry, all, allPlaces, width, full) {
     point(canvas, () => entry.cells);
   }
   const say = (i) =>
-    `${entry.box.name}, “${plainPiece(places[Math.floor(i / width)])}” [${i % width}] = ${numbers[i].toFixed(3)}`;
+    translated("{name}, “{piece}” [{place}] = {value}", {
+      name: entry.box.name,
+      piece: plainPiece(places[Math.floor(i / width)]),
+      place: i % width,
+      value: number(numbers[i], 3),
+    });
   entry.cells = { columns: width, numbers, say };
   paint(canvas, numbers, width, full);
   if (paddings(allPlaces) && !entry.zeros) {
     entry.zeros = make("p", "inside-zeros", entry.picture);
-    entry.zeros.textContent = `and ${paddings(allPlaces)} places of padding, all zeros`;
+    entry.zeros.textContent = translated("and {count} places of padding, all zeros", { count: paddings(allPlaces) });
   }
   canvas.style.height = `${11 * places.length}px`;
   canvas.setAttribute("aria-label", range(entry.box.name, numbers));
@@ -138,25 +148,33 @@ function cells(entry, numbers, places, full, isWeight) {
   const few = places.length <= 16;
   const best = Math.max(...numbers);
   [...line.children].forEach((cell, i) => {
-    const [r, g, b] = colour(numbers[i], full);
+    const tone = colour(numbers[i], full);
     const amount = cell.firstChild;
-    amount.style.backgroundColor = `rgb(${r},${g},${b})`;
-    amount.style.setProperty("color", 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#000" : "#fff", "important");
-    amount.textContent = few ? (isWeight ? Math.round(100 * numbers[i]) : numbers[i].toFixed(1)) : "";
+    amount.style.backgroundColor = `rgb(${tone})`;
+    amount.style.setProperty("color", readable(tone), "important");
+    amount.textContent = few ? (isWeight ? Math.round(100 * numbers[i]) : number(numbers[i], 1)) : "";
     cell.classList.toggle("inside-best", numbers[i] === best);
-    const value = isWeight ? percent(numbers[i]) : numbers[i].toFixed(3);
-    cell.dataset.said = `${entry.box.name}[${i}] “${plainPiece(places[i])}” = ${value}`;
+    const value = isWeight ? shareOf(numbers[i]) : number(numbers[i], 3);
+    cell.dataset.said = translated("{name}[{place}] “{piece}” = {value}", {
+      name: entry.box.name,
+      place: i,
+      piece: plainPiece(places[i]),
+      value,
+    });
   });
   const padded = paddings(places);
   if (isWeight && padded) {
     entry.zeros ||= make("p", "inside-zeros", entry.picture);
     const share = numbers.slice(-padded).reduce((sum, weight) => sum + weight, 0);
-    entry.zeros.textContent = `${percent(share)} of the weight is on the ${padded} places of padding`;
+    entry.zeros.textContent = translated("{share} of the weight is on the {count} places of padding", {
+      share: shareOf(share),
+      count: padded,
+    });
   }
   const order = numbers.map((n, i) => [n, places[i]]).sort((a, b) => b[0] - a[0]).slice(0, 3);
   line.setAttribute("role", "img");
-  const said = order.map(([n, piece]) => `${plainPiece(piece)} ${isWeight ? percent(n) : n.toFixed(2)}`).join(", ");
-  line.setAttribute("aria-label", `${entry.box.name}, highest: ${said}`);
+  const said = order.map(([n, piece]) => `${plainPiece(piece)} ${isWeight ? shareOf(n) : number(n, 2)}`);
+  line.setAttribute("aria-label", translated("{name}, highest: {pieces}", { name: entry.box.name, pieces: said.join(translated(", ")) }));
 }
 
 function candidates(entry, at) {
@@ -167,7 +185,7 @@ function candidates(entry, at) {
     make("span", "inside-candidate", line).textContent = plainPiece(piece);
     const bar = make("span", "inside-bar", line);
     make("span", "", bar).style.width = `${Math.max(0.5, 100 * share)}%`;
-    make("span", "inside-percent", line).textContent = percent(share);
+    make("span", "inside-percent", line).textContent = shareOf(share);
   });
 }
 
@@ -218,7 +236,7 @@ function build(view) {
     section.style.setProperty("--row", rows[box.lane]);
     section.dataset.name = box.name;
     const head = make("div", "inside-head", section);
-    make("strong", "", head).textContent = box.missing ? "No attention" : box.name;
+    make("strong", "", head).textContent = box.missing ? translated("No attention") : box.name;
     if (box.missing) {
       section.classList.add("inside-missing");
       make("p", "inside-formula", section).textContent = box.missing;
@@ -228,9 +246,9 @@ function build(view) {
     shape.textContent = box.shape;
     const formula = make("p", "inside-formula", section);
     const from = make("p", "inside-from", section);
-    from.textContent = box.sources.length ? `from ${box.sources.join(", ")}` : "";
+    from.textContent = box.sources.length ? translated("from {names}", { names: box.sources.join(translated(", ")) }) : "";
     const full = view.scales[box.name];
-    if (full > 1) make("span", "inside-full", head).textContent = `full colour at ±${full}`;
+    if (full > 1) make("span", "inside-full", head).textContent = translated("full colour at ±{value}", { value: number(full, full % 1 ? 1 : 0) });
     return { box, section, formula, picture: make("div", "inside-picture", section) };
   });
   pieces.replaceChildren();
@@ -247,7 +265,8 @@ function fill(view) {
   for (const entry of boxes) {
     const { box } = entry;
     if (box.missing) continue;
-    entry.formula.textContent = `${box.name} = ${step === 0 ? box.first_formula : box.formula}`;
+    // Some formulas are words, and those have a translation.
+    entry.formula.textContent = `${box.name} = ${translated(step === 0 ? box.first_formula : box.formula)}`;
     const numbers = numbersOf(box, at);
     const full = view.scales[box.name];
     if (box.constant && entry.painted === theme()) continue; // the memory of a long text is big, and stays
@@ -260,11 +279,15 @@ function fill(view) {
     else strip(entry, numbers, full);
   }
   [...pieces.children].forEach((piece, i) => piece.setAttribute("aria-pressed", String(i === step)));
-  const before = step ? `after “${plainPiece(at.prev)}”` : "at the beginning";
   const chosen = at.candidates.find(([piece]) => piece === at.written);
-  const sure = chosen ? ` (${percent(chosen[1])})` : "";
-  heading.textContent =
-    `${view.label}, step ${step + 1} of ${view.steps.length}: ${before}, it writes “${plainPiece(at.written)}”${sure}.`;
+  heading.textContent = translated(step ? SAID_AFTER : SAID_FIRST, {
+    model: view.label,
+    step: step + 1,
+    count: view.steps.length,
+    before: plainPiece(at.prev),
+    piece: plainPiece(at.written),
+    sure: chosen ? translated(" ({share})", { share: shareOf(chosen[1]) }) : "",
+  });
   [slider.max, slider.value] = [view.steps.length, step + 1];
   [back.disabled, forth.disabled] = [step === 0, step === view.steps.length - 1];
 }
@@ -286,6 +309,8 @@ function connect() {
   arrows.replaceChildren();
   const narrow = diagram.clientWidth < WIDE;
   diagram.classList.toggle("inside-narrow", narrow);
+  // There the cells of many places scroll, with the keyboard too.
+  diagram.querySelectorAll(".inside-many").forEach((cells) => (cells.tabIndex = narrow ? 0 : -1));
   if (narrow || !diagram.clientWidth) return;
   const frame = diagram.getBoundingClientRect();
   arrows.setAttribute("viewBox", `0 0 ${frame.width} ${diagram.scrollHeight}`);
@@ -330,7 +355,7 @@ function connect() {
     const y = made.bottom - 10;
     line([[made.right, y], [x, y], [x, old.bottom]], true);
     const text = document.createElementNS(SVG, "text");
-    text.textContent = "next step";
+    text.textContent = translated("next step");
     text.setAttribute("x", x - 6);
     text.setAttribute("y", y - 5);
     text.setAttribute("text-anchor", "end");
@@ -353,7 +378,7 @@ slider.addEventListener("input", () => go(Number(slider.value) - 1));
 // Keys also walk when nothing has the focus, as on a stage; not while somebody types.
 document.addEventListener("keydown", (event) => {
   const direction = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  const busy = event.target.closest && event.target.closest("input:not([type=range]), textarea, select, [contenteditable]");
+  const busy = event.target.closest && event.target.closest("input:not([type=range]), textarea, select, [contenteditable], .inside-many");
   if (!direction || busy || event.altKey || event.ctrlKey || event.metaKey || !root.offsetParent) return;
   if (event.target.type === "range" && event.target !== slider) return;
   event.preventDefault();

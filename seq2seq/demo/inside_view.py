@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from seq2seq.demo.component import PageComponent
+from seq2seq.demo.visitor import say
 from seq2seq.inside import MAX_STEPS, Inside
 
 
@@ -18,6 +19,10 @@ class InsideView(PageComponent):
     SCRIPT = "inside_view.js"
 
 
+MISSING = (
+    "Missing here: scores, weights, and a context that changes with every step. This decoder cannot look back; all it was "
+    "given of the sentence is one vector of {count} numbers."
+)
 WRITTEN, COMPUTED, REMEMBERED = "left", "middle", "right"
 LANES = {"prev": WRITTEN, "embedded": WRITTEN, "old hidden": REMEMBERED}
 """Where a box stands; all others are in the middle."""
@@ -25,9 +30,14 @@ LANES = {"prev": WRITTEN, "embedded": WRITTEN, "old hidden": REMEMBERED}
 
 def inside_view(inside: Inside, label: str) -> dict[str, Any]:
     """Everything the browser draws; `label`: what the page calls the model."""
-    made = inside.to_dict() | {"label": label, "note": "", "scales": scales(inside)}
+    made = inside.to_dict() | {
+        "label": label,
+        "note": "",
+        "warnings": [say(warning) for warning in inside.translation.warnings],
+        "scales": scales(inside),
+    }
     if inside.all_steps > MAX_STEPS:
-        made["note"] = f"The first {MAX_STEPS} of {inside.all_steps} steps are shown."
+        made["note"] = say("The first {count} of {total} steps are shown.", count=MAX_STEPS, total=inside.all_steps)
     boxes = [value | {"lane": LANES.get(value["name"], COMPUTED)} for value in made.pop("values")]
     if inside.weights is None:
         first = next(i for i, box in enumerate(boxes) if box["lane"] == COMPUTED and box["sources"])
@@ -37,11 +47,7 @@ def inside_view(inside: Inside, label: str) -> dict[str, Any]:
 
 def missing(hidden_size: int) -> dict[str, Any]:
     """What stands in a decoder without attention where others score and weigh the source words."""
-    text = (
-        "Missing here: scores, weights, and a context that changes with every step. This decoder cannot look back; all it "
-        f"was given of the sentence is one vector of {hidden_size} numbers."
-    )
-    return {"name": "no attention", "missing": text, "lane": COMPUTED, "sources": []}
+    return {"name": "no attention", "missing": say(MISSING, count=hidden_size), "lane": COMPUTED, "sources": []}
 
 
 def scales(inside: Inside) -> dict[str, float]:

@@ -12,7 +12,9 @@ BEAMS = 10
 """The widest beam the page offers."""
 WORDS, PIECES = "words", "pieces"
 """What a picture may be of."""
-DEFAULTS = {"beam": "1", "unit": WORDS, "eos": "0", "reference": "", "tab": TRANSLATE}
+LOOKED, NEEDED = "looked", "needed"
+"""What the maps of Compare may show: what a model looked at, or what it needed."""
+DEFAULTS = {"beam": "1", "unit": WORDS, "eos": "0", "reference": "", "show": LOOKED, "tab": TRANSLATE}
 """What a link need not say."""
 
 

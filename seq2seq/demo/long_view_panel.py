@@ -9,7 +9,10 @@ import gradio as gr
 from seq2seq.charts import BAHDANAU, by_length
 from seq2seq.demo import models
 from seq2seq.demo.chart import Chart
+from seq2seq.demo.visitor import laid, language
+from seq2seq.language import Said
 
+WHISKERS = "Whiskers are 95 % bootstrap intervals; point at a mark for the number of sentences."
 SCORES = [("BLEU", "bleu"), ("chrF", "chrf")]
 
 
@@ -22,11 +25,12 @@ def data_names() -> list[str]:
 def chart(data_name: str, score: str) -> dict[str, Any]:
     """The chart of one test set."""
     shown = {models.label(name): metrics for name, metrics in models.metrics().items()}
-    return {"figure": by_length(shown, data_name, score), "note": ""}
+    return {"figure": by_length(shown, data_name, score, language()), "note": ""}
 
 
-def long_view_panel() -> None:
-    """Lays the panel out; without any scores it says how to make them."""
+def long_view_panel(page: gr.Blocks) -> None:
+    """Lays the panel out; without any scores it says how to make them. The chart is drawn when the page loads, in the visitor's
+    language."""
     gr.Markdown("### The long view: quality by sentence length")
     names = data_names()
     if not names:
@@ -35,10 +39,13 @@ def long_view_panel() -> None:
     with gr.Row():
         data = gr.Radio(names, value=names[0], label="Test set", elem_id="long-view-data")
         score = gr.Radio(SCORES, value="bleu", label="Score")
-    figure = Chart(chart(names[0], "bleu"), elem_id="long-view")
-    gr.Markdown(
-        f"Whiskers are 95 % bootstrap intervals; point at a mark for the number of sentences. {BAHDANAU}",
-        elem_classes="help",
+    figure = Chart({"figure": None, "note": ""}, elem_id="long-view")
+    gr.Markdown(laid("{whiskers} {bahdanau}", whiskers=Said(WHISKERS), bahdanau=Said(BAHDANAU)), elem_classes="help")
+    gr.on(
+        [page.load, data.input, score.input],
+        chart,
+        [data, score],
+        figure,
+        api_visibility="private",
+        show_progress="hidden",
     )
-    for choice in (data, score):
-        choice.input(chart, [data, score], figure, api_visibility="private", show_progress="hidden")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,17 +13,23 @@ from typing import Any
 
 import torch
 
+from seq2seq import scale
 from seq2seq.batching import Batcher
+from seq2seq.checkpoint import CONFIG_FILE, WEIGHTS_FILE, CheckpointError
 from seq2seq.data import DataError
 from seq2seq.demo import runs, zero_gpu
-from seq2seq.model import CONFIG_FILE, CheckpointError, decoder_class
-from seq2seq.results import METRICS_FILE
+from seq2seq.demo.visitor import laid, say
+from seq2seq.language import Said
+from seq2seq.model import decoder_class, read_known_config
+from seq2seq.results import read_metrics
 from seq2seq.translator import SearchError, TextError, Translator, choose_device
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 DEFAULT = "en-fr-additive"
 REFUSALS = (TextError, SearchError, CheckpointError, DataError)
 """Errors whose message is for the visitor."""
+WITH, WITHOUT = "With attention ({kind})", "Without attention ({kind})"
+UNREADABLE = "Cannot be read ({name})"
 _LOADING = threading.Lock()
 
 
@@ -39,67 +45,92 @@ def _without_folders() -> Iterator[None]:
 @cache
 def names() -> tuple[str, ...]:
     """The checkpoints in the folder `checkpoints`, the default one first and the classic ones last. Raises CheckpointError if
-    there is none."""
-    found = sorted(path.parent.name for path in CHECKPOINTS.glob(f"*/{CONFIG_FILE}"))
+    there is none; one with a broken config is among them, and the log says what is wrong with it."""
+    found = {path.parent.name for file in (CONFIG_FILE, WEIGHTS_FILE) for path in CHECKPOINTS.glob(f"*/{file}")}
     if not found:
         raise CheckpointError(
             f"no checkpoint in the folder {CHECKPOINTS.name}; train one with: python -m seq2seq train --help"
         )
+    for name in sorted(found):
+        try:
+            kind(name)
+        except CheckpointError as error:
+            print(error, file=sys.stderr)
     return tuple(sorted(found, key=lambda name: (name != DEFAULT, "classic" in name, name)))
 
 
+_batching = cache(Batcher)
+
+
 @cache
-def load(name: str) -> Batcher:
+def load(name: str) -> Translator:
     """Reads one of `names()` from its folder. Raises CheckpointError for any other name: a visitor must not open a path."""
     if name not in names():
-        raise CheckpointError(f"There is no model “{name[:40]}” here. Choose one of: {', '.join(names())}.")
+        raise CheckpointError(
+            Said("There is no model “{name}” here. Choose one of: {known}.", name=name[:40], known=", ".join(names()))
+        )
     # One sentence is too small for threads to share, and many callers keep the cores busy by themselves: on two busy cores
     # two threads of torch, which wait for each other without sleeping, took 5 times the processor time of one.
     torch.set_num_threads(1)
     with _without_folders():
-        loaded = zero_gpu.load(CHECKPOINTS / name)
+        loaded = (scale if scale.running() else zero_gpu).load(CHECKPOINTS / name)
     loaded.new_deadline = runs.deadline
-    return Batcher(loaded)
-
-
-def batcher(name: str) -> Batcher:
-    """The translator of one of `names()` for callers that come in crowds. Errors as of `load`."""
-    with _LOADING:  # or all who come first would load it, each for itself
-        return load(name)
+    return loaded
 
 
 def translator(name: str) -> Translator:
     """The translator of one of `names()`. Errors as of `load`."""
-    return batcher(name).translator
+    with _LOADING:  # or all who come first would load it, each for itself
+        return load(name)
+
+
+def batcher(name: str) -> Batcher | scale.Away:
+    """The translator of one of `names()` for callers that come in crowds. Errors as of `load`."""
+    made = translator(name)
+    # Replicas make their batches themselves, so each call goes to them as it comes.
+    if isinstance(made, scale.Away):
+        return made
+    with _LOADING:
+        return _batching(made)
 
 
 @cache
 def kind(name: str) -> str:
     """Which decoder a checkpoint has, without a look at its weights. Raises CheckpointError if it does not say."""
-    path = CHECKPOINTS / name / CONFIG_FILE
+    with _without_folders():
+        return read_known_config(CHECKPOINTS / name / CONFIG_FILE).kind
+
+
+def described(name: str) -> Said:
+    """What a checkpoint is, without a look at its weights."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["kind"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path.relative_to(CHECKPOINTS.parent)} does not describe a model: {error!r}") from error
+        return laid(WITH if decoder_class(kind(name)).looks_back else WITHOUT, kind=kind(name))
+    except CheckpointError:
+        return laid(UNREADABLE, name=name)
 
 
 def choices() -> list[tuple[str, str]]:
     """(what the page says, checkpoint name) of each model."""
-    kinds = [kind(name) for name in names()]
-    labels = [f"{'With' if decoder_class(kind).looks_back else 'Without'} attention ({kind})" for kind in kinds]
+    labels = [described(name) for name in names()]
     # Two checkpoints of one kind are told apart by their names.
-    return [(label if labels.count(label) == 1 else f"{label}: {name}", name) for label, name in zip(labels, names())]
+    return [
+        (label if labels.count(label) == 1 else laid("{label}: {name}", label=label, name=name), name)
+        for label, name in zip(labels, names())
+    ]
 
 
 def label(name: str) -> str:
     """What the page calls a checkpoint."""
-    return {value: text for text, value in choices()}[name]
+    return say({value: text for text, value in choices()}[name])
 
 
 def labels(left: str, right: str) -> dict[str, str]:
     """What the page calls the two models of a comparison; the same one twice is told apart by side."""
     if left == right:
-        return {"left": f"{label(left)}, left", "right": f"{label(right)}, right"}
+        return {
+            "left": say("{model}, left", model=label(left)),
+            "right": say("{model}, right", model=label(right)),
+        }
     return {"left": label(left), "right": label(right)}
 
 
@@ -110,9 +141,16 @@ def default_pair() -> tuple[str, str]:
 
 @cache
 def metrics() -> dict[str, dict[str, Any]]:
-    """Each checkpoint's `metrics.json`; those that have none are left out."""
-    files = {name: CHECKPOINTS / name / METRICS_FILE for name in names()}
-    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in files.items() if path.is_file()}
+    """Each checkpoint's `metrics.json`; those that have none are left out, and so are broken ones, of which the log tells."""
+    found = {}
+    for name in names():
+        if described(name).template == UNREADABLE:  # the log has told of it
+            continue
+        try:
+            found[name] = read_metrics(CHECKPOINTS / name)
+        except ValueError as error:
+            print(error, file=sys.stderr)
+    return {name: told for name, told in found.items() if told and all(isinstance(x, dict) for x in told.values())}
 
 
 def device_name() -> str:
@@ -127,4 +165,7 @@ def device_name() -> str:
 
 if zero_gpu.HERE:  # the process that is lent the GPU is forked off this one, and has what was loaded before
     for _name in names():
-        load(_name)
+        try:
+            load(_name)
+        except CheckpointError as error:  # the others can be shown; whoever chooses this one is told again
+            print(error, file=sys.stderr)

@@ -15,6 +15,8 @@ import pandas as pd
 from seq2seq.charts import scatter
 from seq2seq.demo import models, runs
 from seq2seq.demo.chart import Chart
+from seq2seq.demo.visitor import laid, language, say, told
+from seq2seq.language import Said
 from seq2seq.translator import TextError
 from seq2seq.trial import Trial, read_test, run_trial
 
@@ -22,6 +24,7 @@ ABOUT = (
     "A TSV or CSV file: English in the first column, French in the second, no heading, at most 2,000 rows. Both models "
     "translate all of it with the settings above. A click on a point opens its sentence at the top."
 )
+CANCELLED = "Cancelled: {done:,} of {total:,} sentences were done."
 Shown = tuple[Any, Any, Any, Any, Any]
 """What a run changes: status, chart, table, download, result."""
 
@@ -40,34 +43,41 @@ def run(
         for step in run_trial(*sides, pairs, beam_size=int(beam_size)):
             if isinstance(step, Trial):
                 labels = models.labels(left, right)
-                figure = {"figure": scatter(step.table, labels), "note": ""}
+                figure = {"figure": scatter(step.table, labels, language()), "note": ""}
                 # Gradio copies the file into its own cache before it asks for the next item.
                 with tempfile.TemporaryDirectory(prefix="attention-lens-") as folder:
                     saved = Path(folder) / "comparison.csv"
                     saved.write_text(step.to_csv(), encoding="utf-8")
                     download = gr.update(value=str(saved), visible=True)
-                    yield verdict(step, labels), figure, step.table.round(1), download, step.table
+                    yield verdict(step, labels), figure, shown(step.table), download, step.table
             elif runs.cancelled(number, request):
-                yield f"Cancelled: {step.done:,} of {step.total:,} sentences were done.", *(gr.skip(),) * 4
+                cancelled = say(CANCELLED, done=step.done, total=step.total)
+                yield f'<p role="status">{escape(cancelled)}</p>', *(gr.skip(),) * 4
                 return
             else:
-                yield runs.progress_bar(*step, f"{step.done:,} of {step.total:,} sentences"), *(gr.skip(),) * 4
+                said = say("{done:,} of {total:,} sentences", done=step.done, total=step.total)
+                yield runs.progress_bar(*step, said), *(gr.skip(),) * 4
     except models.REFUSALS as error:
         # As the chart's note, which is plain text: the message may hold a file name of anybody's choosing.
-        yield "", {"figure": None, "note": str(error)}, None, gr.update(visible=False), None
+        yield "", {"figure": None, "note": told(error)}, None, gr.update(visible=False), None
 
 
 def verdict(trial: Trial, labels: dict[str, str]) -> str:
-    """The corpus scores as an HTML table."""
-    heads = ["", labels["left"], labels["right"], "difference (95 % interval)"]
+    """The corpus scores as an HTML table, which screen readers read out."""
+    heads = ["", labels["left"], labels["right"], say("difference (95 % interval)")]
     rows = [heads]
     for name, title in (("bleu", "BLEU"), ("chrf", "chrF")):
         score = trial.scores[name]
         low, high = score["interval"]
-        difference = f"{score['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
-        rows.append([title, f"{score['left']:.1f}", f"{score['right']:.1f}", difference])
-    cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+        difference = say("{value:+.1f} ({low:+.1f} to {high:+.1f})", value=score["difference"], low=low, high=high)
+        rows.append([title, *(say("{value:.1f}", value=score[side]) for side in ("left", "right")), difference])
+    cells = ("".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in row) for kind, row in zip(("th", "td", "td"), rows))
+    return '<div role="status"><table>' + "".join(f"<tr>{row}</tr>" for row in cells) + "</table></div>"
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The sentences as the page shows them."""
+    return table.round(1).rename(columns=say)
 
 
 def picked(table: pd.DataFrame | None, event: gr.EventData) -> tuple[Any, Any, Any]:
@@ -75,14 +85,14 @@ def picked(table: pd.DataFrame | None, event: gr.EventData) -> tuple[Any, Any, A
     if table is None or not 0 <= event.index < len(table):
         return gr.skip(), gr.skip(), gr.skip()
     row = table.iloc[event.index]
-    return row["source"], row["reference"], time.time()
+    return row["source"], row["reference"], time.monotonic()
 
 
 def own_test_panel(
     left: gr.Dropdown, right: gr.Dropdown, beam: gr.Slider, open_in: list[gr.components.Component]
 ) -> None:
     """Lays the panel out; `open_in`: text, reference and the number whose change compares them, filled by a click."""
-    gr.Markdown(f"### Your own test\n{ABOUT}")
+    gr.Markdown(laid("### {title}\n{about}", title=Said("Your own test"), about=Said(ABOUT)))
     with gr.Row():
         file = gr.File(label="TSV or CSV", file_count="single", elem_id="own-file", height=120)
         with gr.Column():
@@ -96,5 +106,5 @@ def own_test_panel(
     table = gr.State()
     outputs = [status, chart, rows, download, table]
     runs.cancellable(start, stop, status, run, [file, left, right, beam], outputs, concurrency_limit=2)
-    top = "() => document.querySelector('#compare-text').scrollIntoView({behavior: 'smooth'})"
+    top = "() => document.querySelector('#compare-text').scrollIntoView()"
     chart.pick(picked, table, open_in, api_visibility="private").then(None, js=top, api_visibility="private")

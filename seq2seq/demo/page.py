@@ -10,12 +10,13 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from seq2seq.demo import api, compare_tab, links, models, translate_tab
+from seq2seq.demo import api, compare_tab, links, models, tools, translate_tab
 from seq2seq.demo.batch_tab import batch_tab
 from seq2seq.demo.guard import Guard, trust_proxies
 from seq2seq.demo.inside_tab import inside_tab
 from seq2seq.demo.present import Presenter, presenter
 from seq2seq.demo.sessions import Messages, light_sessions, own_folder
+from seq2seq.demo.visitor import InVisitorsLanguage, laid
 from seq2seq.upload import MAX_BYTES
 
 TITLE = "Attention Lens"
@@ -36,6 +37,7 @@ def build() -> gr.Blocks:
     """The page as Gradio blocks; `launch_options` says how it wants to be launched."""
     light_sessions()
     own_folder()
+    tools.offer_tools()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS // 6, CACHE_SECONDS)) as page:
         # First, so that no event of the page takes its name.
         gr.api(api.translate, api_name="translate", concurrency_limit=TOGETHER)
@@ -44,7 +46,7 @@ def build() -> gr.Blocks:
         gr.api(api.ask, api_name="ask", concurrency_limit=4)
         gr.api(api.highlight, api_name="highlight", concurrency_limit=4)
         api.batch_endpoint()
-        gr.HTML(HEADER.format(device=escape(models.device_name())))
+        gr.HTML(laid(HEADER, device=escape(models.device_name())))
         Presenter(presenter(translate_tab.EXAMPLES), elem_id="presenter")
         with gr.Tabs() as tabs:
             with gr.Tab("Translate", id=links.TRANSLATE):
@@ -91,5 +93,7 @@ def launch_options() -> dict[str, Any]:
         "show_error": False,
         "max_file_size": MAX_BYTES,
         "state_session_capacity": SESSIONS,
-        "app_kwargs": {"middleware": [Middleware(Guard)]},
+        **({"mcp_server": True} if tools.wanted() else {}),
+        # The guard comes first, and gives its nonce to the script that the other one adds, too.
+        "app_kwargs": {"middleware": [Middleware(Guard), Middleware(InVisitorsLanguage)]},
     }

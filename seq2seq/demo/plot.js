@@ -7,12 +7,29 @@ const isDark = () => document.body.classList.contains("dark");
 
 const onStage = () => document.body.classList.contains("presenting"); // see present.js
 
+// Black or white, whichever stands out more on [r, g, b] (WCAG 2 relative luminance; they are equal at 0.179).
+function readable(colour) {
+  const linear = colour.map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 ? "#000" : "#fff";
+}
+
 const make = (tag, className, parent) => {
   const node = document.createElement(tag);
   node.className = className;
   parent.append(node);
   return node;
 };
+
+// A text of this script in the page's language (see visitor.js), filled with values; and numbers as that language writes them.
+const translated = (text, values = {}) =>
+  ((window.lensTexts || {})[text] || text).replace(/{(\w+)}/g, (_, name) => values[name]);
+const number = (value, digits) =>
+  value.toLocaleString(document.documentElement.lang, {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+    useGrouping: false,
+  });
+const percent = (share, digits = 0) => translated("{percent} %", { percent: number(100 * share, digits) });
 
 // Shows what a view says instead of its body, if it only says something. Whether there is a body to draw.
 function present(view, message, body) {
@@ -31,6 +48,15 @@ function follow(view, body) {
   if (body.dataset.link === link) return;
   body.dataset.link = link;
   document.dispatchEvent(new CustomEvent("lens-link"));
+}
+
+// A place that screen readers read out when its text changes, and nobody sees.
+function announcer(parent) {
+  const place = make("p", "lens-said", parent);
+  place.setAttribute("role", "status");
+  return (text) => {
+    if (place.textContent !== text) place.textContent = text;
+  };
 }
 
 function fillList(list, texts) {

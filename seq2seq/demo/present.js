@@ -1,7 +1,7 @@
 // Share, the address bar, and the mode for a room (see present.py). Runs after plot.js.
 
 const PACE = 600; // milliseconds a word: a room can follow
-const LINK_KEYS = ["text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "tab"]; // see links.py
+const LINK_KEYS = ["text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "show", "tab"]; // see links.py
 const STORED = "attention-lens-sentences";
 const MOST = 200; // sentences in the list
 const FIELDS = "input:not([type=range], [type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable=true]";
@@ -12,36 +12,38 @@ const root = document.createElement("div");
 const tools = make("div", "stage-tools", root);
 const said = make("span", "stage-said", tools);
 said.setAttribute("role", "status");
-const shareButton = button("Share", "take-button", tools, share);
-const presentButton = button("Present", "take-button", tools, enter);
-presentButton.title = "Large, for a room. Key: P";
+const shareButton = button(translated("Share"), "take-button", tools, share);
+const presentButton = button(translated("Present"), "take-button", tools, enter);
+presentButton.title = translated("Large, for a room. Key: P");
 const help = make("div", "stage-help", root);
 help.setAttribute("role", "group");
-help.setAttribute("aria-label", "Presenter mode");
+help.setAttribute("aria-label", translated("Presenter mode"));
 const place = make("span", "stage-place", help);
 place.setAttribute("role", "status");
 [
-  ["←", "sentence before", () => go(-1)],
-  ["→", "next sentence", () => go(1)],
-  ["Space", "replay, pause", replay],
-  ["F", "full screen", fullScreen],
-  ["E", "edit the sentences", edit],
-  ["Esc", "leave", leave],
+  ["←", translated("sentence before"), () => go(-1)],
+  ["→", translated("next sentence"), () => go(1)],
+  [translated("Space"), translated("replay, pause"), replay],
+  ["F", translated("full screen"), fullScreen],
+  ["E", translated("edit the sentences"), edit],
+  [translated("Esc"), translated("leave"), leave],
 ].forEach(([key, does, act]) => button(`${key} ${does}`, "stage-key", help, act));
 const list = make("dialog", "stage-list", root);
 list.setAttribute("aria-labelledby", "stage-title");
 const title = make("h2", "", list);
 title.id = "stage-title";
-title.textContent = "Sentences to present";
+title.textContent = translated("Sentences to present");
 const hint = make("p", "help", list);
 hint.id = "stage-hint";
-hint.textContent = "One English sentence a line. They are kept in this browser; an empty list brings the examples back.";
+hint.textContent = translated(
+  "One English sentence a line. They are kept in this browser; an empty list brings the examples back.",
+);
 const box = make("textarea", "", list);
 box.setAttribute("aria-labelledby", "stage-title");
 box.setAttribute("aria-describedby", "stage-hint");
 const choices = make("div", "take-buttons", list);
-button("Keep", "take-button", choices, keep);
-button("Cancel", "take-button", choices, () => list.close());
+button(translated("Keep"), "take-button", choices, keep);
+button(translated("Cancel"), "take-button", choices, () => list.close());
 
 let touched = false; // whether anybody has done anything yet
 let before = null; // what had the focus
@@ -87,22 +89,25 @@ async function share() {
   tools.querySelectorAll(".stage-link").forEach((old) => old.remove());
   const link = shownLink();
   if (!link) {
-    said.textContent = "There is nothing to share here yet.";
+    said.textContent = translated("There is nothing to share here yet.");
     return;
   }
-  const address = `${location.origin}${location.pathname}?${link}`;
+  // A language that the link has asked for, others shall see too.
+  const language = new URLSearchParams(location.search).get("lang");
+  const asked = language ? `&${new URLSearchParams({ lang: language })}` : "";
+  const address = `${location.origin}${location.pathname}?${link}${asked}`;
   said.textContent = "";
   try {
     await navigator.clipboard.writeText(address);
-    said.textContent = "Link copied";
+    said.textContent = translated("Link copied");
   } catch {
     // No permission, or a page that came over plain http: the link stands there, marked.
     const field = make("input", "stage-link", tools);
     field.readOnly = true;
     field.value = address;
-    field.setAttribute("aria-label", "Link to what is shown");
+    field.setAttribute("aria-label", translated("Link to what is shown"));
     field.select();
-    said.textContent = document.execCommand("copy") ? "Link copied" : "Copy this link with Ctrl+C or ⌘C:";
+    said.textContent = document.execCommand("copy") ? translated("Link copied") : translated("Copy this link with Ctrl+C or ⌘C:");
   }
 }
 
@@ -185,7 +190,13 @@ function leave() {
   document.body.classList.remove("presenting");
   setAddress((query) => query.delete("present"));
   if (document.fullscreenElement) document.exitFullscreen();
-  (before && before !== document.body && before.isConnected ? before : presentButton).focus();
+  focusWhenSeen(before && before !== document.body && before.isConnected ? before : presentButton);
+}
+
+// What was hidden takes no focus before the next picture or two of the page.
+function focusWhenSeen(node, tries = 60) {
+  node.focus();
+  if (document.activeElement !== node && tries) requestAnimationFrame(() => focusWhenSeen(node, tries - 1));
 }
 
 function replay() {
@@ -216,6 +227,15 @@ function pressed(event) {
 
 document.addEventListener("keydown", pressed, true);
 document.addEventListener("keyup", pressed, true);
+
+// Gradio gives each radio button a name of its own whenever it draws them, and then no arrow key leads from one to the next.
+function oneGroup({ target }) {
+  if (target.type !== "radio") return;
+  const group = target.closest(".wrap").querySelectorAll("input[type=radio]");
+  group.forEach((radio) => (radio.name = group[0].name));
+}
+
+document.addEventListener("keydown", oneGroup, true);
 document.addEventListener("lens-link", () => onStage() && say());
 if (new URLSearchParams(location.search).get("present") === "1") enter();
 

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import LocalContext
 
+from seq2seq.demo.visitor import say
 from seq2seq.search import Deadline
 
 CANCELLED: OrderedDict[str | None, float] = OrderedDict()
@@ -44,7 +45,12 @@ def deadline() -> Deadline:
 
 def progress_bar(done: int, total: int, said: str) -> str:
     """How far a run is, as HTML."""
-    return f'<progress value="{done}" max="{total}" aria-label="Progress"></progress> {said}'
+    return f'<progress value="{done}" max="{total}" aria-label="{say("Progress")}"></progress> {said}'
+
+
+def _in_browser(text: str) -> str:
+    """JavaScript for a text in the page's language; see visitor.js."""
+    return f"((window.lensTexts || {{}})[{text!r}] || {text!r})"
 
 
 def cancellable(
@@ -60,7 +66,7 @@ def cancellable(
     `start` does nothing. The page counts its runs, so that to cancel one can never stop a later one."""
     private = {"api_visibility": "private", "show_progress": "hidden"}
     number = gr.Number(0, visible="hidden")
-    start.click(None, [number], [number, status], js=f"(n) => [n + 1, {WAITING!r}]", **private)
+    start.click(None, [number], [number, status], js=f"(n) => [n + 1, {_in_browser(WAITING)}]", **private)
     number.change(run, [number, *inputs], outputs, trigger_mode="once", **private, **options)
     stop.click(cancel, number, queue=False, **private)
-    stop.click(None, status, status, js=f"(s) => s === {WAITING!r} ? {NEVER!r} : s", **private)
+    stop.click(None, status, status, js=f"(s) => s === {_in_browser(WAITING)} ? {_in_browser(NEVER)} : s", **private)

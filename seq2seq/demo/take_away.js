@@ -4,7 +4,7 @@ const root = document.createElement("div");
 root.className = "take";
 const group = make("div", "take-buttons", root);
 group.setAttribute("role", "group");
-group.setAttribute("aria-label", "Take it with you");
+group.setAttribute("aria-label", translated("Take it with you"));
 const said = make("p", "take-said", root);
 said.setAttribute("role", "status");
 
@@ -22,8 +22,8 @@ function say(text) {
 function ask(kind, label) {
   if (asked) return;
   asked = Date.now();
-  timer = setTimeout(() => finish("No answer came. Please try again."), PATIENCE);
-  say(`Making: ${label} …`);
+  timer = setTimeout(() => finish(translated("No answer came. Please try again.")), PATIENCE);
+  say(translated("Making: {file} …", { file: label }));
   trigger("take", { kind, asked });
 }
 
@@ -39,7 +39,7 @@ function save(blob, name, more = "") {
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), PATIENCE); // some browsers read it only later
-  finish(`Saved: ${name}${more}`);
+  finish(translated("Saved: {file}{more}", { file: name, more }));
 }
 
 async function plotlySource() {
@@ -60,7 +60,7 @@ async function rasterised(svg) {
   [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
-  return { blob, more: `, ${canvas.width} × ${canvas.height} pixels` };
+  return { blob, more: translated(", {width} × {height} pixels", { width: canvas.width, height: canvas.height }) };
 }
 
 async function receive(file) {
@@ -80,7 +80,7 @@ async function receive(file) {
     save(new Blob(parts, { type: file.media }), file.name);
   } catch (error) {
     console.error(error);
-    finish("This browser could not make the file.");
+    finish(translated("This browser could not make the file."));
   }
 }
 
@@ -91,8 +91,8 @@ function render() {
       const button = make("button", "take-button", group);
       button.type = "button";
       button.dataset.kind = kind;
-      button.textContent = label;
-      button.addEventListener("click", () => ask(kind, label));
+      button.textContent = translated(label);
+      button.addEventListener("click", () => ask(kind, translated(label)));
     });
   receive(value.file);
 }

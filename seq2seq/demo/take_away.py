@@ -19,6 +19,7 @@ from seq2seq.comparison import Comparison
 from seq2seq.demo import models
 from seq2seq.demo.component import PageComponent
 from seq2seq.demo.links import PIECES
+from seq2seq.demo.visitor import say
 from seq2seq.explain import evidence
 from seq2seq.picture import to_svg
 from seq2seq.report import PLOTLY_HERE, to_csv, to_html
@@ -61,9 +62,9 @@ def answer(result: Taken | None, drawn: Callable[[str], Sheet], event: gr.EventD
     """The file that a click asks for, for `take_away.js`; `drawn` makes the sheet of the result for a kind of file."""
     kind, asked = getattr(event, "kind", None), getattr(event, "asked", None)
     if kind not in tuple(KINDS):  # whatever a program sends, hashable or not
-        return {"asked": asked, "error": "There is no such file."}
+        return {"asked": asked, "error": say("There is no such file.")}
     if result is None:
-        return {"asked": asked, "error": NOTHING}
+        return {"asked": asked, "error": say(NOTHING)}
     made: dict[str, Any] = {"asked": asked, "kind": kind, "media": MEDIA.get(kind, MEDIA["svg"])}
     sides = (result.left, result.right) if isinstance(result, Comparison) else (result,)
     made["name"] = file_name(sides[0].text, kind, len(sides))

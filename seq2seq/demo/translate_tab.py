@@ -17,6 +17,7 @@ from seq2seq.demo.ask_panel import ask_panel, controls
 from seq2seq.demo.attention_view import MAX_CELLS, AttentionView, message, view
 from seq2seq.demo.links import BEAMS, PIECES, WORDS
 from seq2seq.demo.take_away import of_translation, take_away
+from seq2seq.demo.visitor import language, say, told
 from seq2seq.figures import grid
 from seq2seq.translation import Translation
 
@@ -58,19 +59,19 @@ def picture(translation: Translation, unit: str, eos: bool) -> dict[str, Any]:
 
 def failed(error: Exception) -> Shown:
     """Why nothing was translated, where the picture would stand."""
-    return message(str(error)), "", None, pd.DataFrame(), pd.DataFrame()
+    return message(told(error)), "", None, pd.DataFrame(), pd.DataFrame()
 
 
 def tables(translation: Translation, unit: str, eos: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The numbers behind the picture: weights in percent, and the likeliest pieces at each step with their probability."""
-    shown = grid(translation, pieces=unit == PIECES, show_eos=eos)
+    shown = grid(translation, pieces=unit == PIECES, show_eos=eos, language=language())
     weights = pd.DataFrame()
     if shown.weights is not None and shown.weights.size <= MAX_CELLS:
         weights = pd.DataFrame((100 * shown.weights).round(1), columns=_distinct(shown.columns))
-        weights.insert(0, "to write", shown.rows)
+        weights.insert(0, say("to write"), shown.rows)
     steps = [
-        {"step": i, "written": piece, "probability": _probability(log_prob)}
-        | {f"candidate {k}": f"{p} {_probability(lp)}" for k, (p, lp) in enumerate(candidates, 1)}
+        {say("step"): i, say("written"): piece, say("probability"): _probability(log_prob)}
+        | {say("candidate {rank}", rank=k): f"{p} {_probability(lp)}" for k, (p, lp) in enumerate(candidates, 1)}
         for i, (piece, log_prob, candidates) in enumerate(
             zip(translation.target_pieces, translation.token_log_probs, translation.candidates), 1
         )
@@ -79,7 +80,7 @@ def tables(translation: Translation, unit: str, eos: bool) -> tuple[pd.DataFrame
 
 
 def _probability(log_prob: float) -> str:
-    return f"{math.exp(log_prob):.1%}"
+    return say("{percent:.1f} %", percent=100 * math.exp(log_prob))
 
 
 def _distinct(words: tuple[str, ...]) -> list[str]:
@@ -131,9 +132,13 @@ def redraw(translation: Translation | None, unit: str, eos: bool) -> tuple[Any, 
     return picture(translation, unit, eos), *tables(translation, unit, eos)
 
 
-@cache
 def example() -> Shown:
-    """The example that stands there when the page opens, translated once for all visitors."""
+    """The example that stands there when the page opens, translated once for all visitors of a language."""
+    return _example(language())
+
+
+@cache
+def _example(_: str) -> Shown:
     return show(models.translator(models.names()[0]).translate(EXAMPLES[0]), WORDS, False)
 
 
@@ -181,7 +186,7 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
         unit = gr.Radio([WORDS, PIECES], value=WORDS, show_label=False, container=False, elem_id="unit", min_width=200)
         eos = gr.Checkbox(False, label="show the <eos> row", container=False, elem_id="eos", min_width=200)
     gr.Markdown(HELP, elem_classes="help")
-    with gr.Accordion("The numbers behind the picture", open=False):
+    with gr.Accordion("The numbers behind the picture", open=False, elem_id="numbers"):
         weights = gr.Dataframe(label="Attention in percent", interactive=False, elem_id="weights")
         candidates = gr.Dataframe(label="Likeliest pieces at each step", interactive=False, elem_id="candidates")
     result = gr.State()

@@ -72,8 +72,10 @@ def open_page(server: str, browser: Browser) -> Iterator[Callable[..., Page]]:
     and nothing may have been asked of another host."""
     contexts, problems, hosts = [], [], set()
 
-    def open_it(query: str = "", width: int = 1280, height: int = 1000, wait_for: str = ".lens-chip") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height})
+    def open_it(
+        query: str = "", width: int = 1280, height: int = 1000, wait_for: str = ".lens-chip", locale: str = "en-US"
+    ) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, locale=locale)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)

@@ -93,7 +93,7 @@ def test_a_cancel_stops_the_runs_so_far_of_its_own_page(monkeypatch: pytest.Monk
     runs.cancel(1, PAGE)
     assert [item[0] for item in mine] == ['<p role="status">Cancelled: 2 of 4 lines were done.</p>']
     assert "4 lines translated" in [item[0] for item in other][-1]
-    assert [item[0] for item in shown(text)] == [batch_tab.say(runs.NEVER)], "one that waited in the queue"
+    assert [item[0] for item in shown(text)] == [batch_tab.last(runs.NEVER)], "one that waited in the queue"
     assert "4 lines translated" in [item[0] for item in shown(text, number=2)][-1], "but not a later one"
 
 

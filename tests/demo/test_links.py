@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from seq2seq.demo import compare_tab, inside_tab, links, models, translate_tab
 
 TEXT = "Two dogs run & jump = fun?"
-KEYS = ("text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "tab", "present")
+KEYS = ("text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "show", "tab", "present")
 
 
 def opened(query: str) -> SimpleNamespace:
@@ -65,11 +65,15 @@ def test_translate_shows_again_what_it_linked_to(unit: str, eos: bool) -> None:
     assert picture == shown[0]
 
 
-def test_compare_shows_again_what_it_linked_to() -> None:
+@pytest.mark.parametrize("question", [compare_tab.SAW, compare_tab.NEEDED])
+def test_compare_shows_again_what_it_linked_to(question: str) -> None:
     pair = models.names()[1], models.default_pair()[0]
-    columns, comparison = compare_tab.run(TEXT, "Deux chiens.", *pair, 2)
-    text, reference, left, right, beam, again, *_ = compare_tab.opened(opened(columns["link"]))
+    columns, comparison, *maps, said = compare_tab.everything(TEXT, "Deux chiens.", *pair, 2, question)
+    text, reference, left, right, beam, asked, again, _, *shown = compare_tab.opened(opened(columns["link"]))
     assert (text, reference, (left, right), beam) == (comparison.left.text, "Deux chiens.", pair, 2)
+    assert (asked, shown) == (question, [*maps, said])
+    switched, *_ = compare_tab.seen(comparison, question)
+    assert switched["link"] == columns["link"] and ("show" in columns["link"]) == (question == compare_tab.NEEDED)
     for made in (columns, again):
         made["sides"] = [{"words": side["words"], "label": side["label"]} for side in made["sides"]]  # seconds differ
     assert again == columns
@@ -83,7 +87,7 @@ def test_inside_links_to_its_sentence() -> None:
 
 HOSTILE = st.fixed_dictionaries(
     {"text": st.sampled_from(["x" * 70_000, "<img src=x onerror=alert(1)>", "\x00", " ", "😀" * 999, "\ud800"])},
-    optional={key: st.sampled_from(["", "../../etc", "<b>", "9" * 5000, "-1", "²"]) for key in KEYS[1:8]},
+    optional={key: st.sampled_from(["", "../../etc", "<b>", "9" * 5000, "-1", "²"]) for key in KEYS[1:9]},
 )
 
 
@@ -91,6 +95,6 @@ HOSTILE = st.fixed_dictionaries(
 @given(HOSTILE)
 def test_hostile_values_give_a_view_or_one_line(query: dict[str, str]) -> None:
     *_, shown = translate_tab.opened(SimpleNamespace(query_params=query))
-    columns = compare_tab.opened(SimpleNamespace(query_params=query | {"tab": "compare"}))[5]
+    columns = compare_tab.opened(SimpleNamespace(query_params=query | {"tab": "compare"}))[6]
     for view in (shown[5], columns):
         assert ("message" in view and "\n" not in view["message"]) or view["link"]

@@ -106,7 +106,7 @@ def test_tables_hold_the_numbers_of_the_translation() -> None:
     assert len(set(weights.columns)) == len(weights.columns), "repeated words need names of their own"
     assert np.allclose(weights.iloc[:, 1:].to_numpy(float) / 100, translation.attention, atol=6e-4)
     assert list(candidates["written"]) == list(translation.target_pieces)
-    assert candidates["probability"][0] == f"{np.exp(translation.token_log_probs[0]):.1%}"
+    assert candidates["probability"][0] == f"{100 * np.exp(translation.token_log_probs[0]):.1f} %"
     plain, _ = tables(models.translator("en-fr-plain").translate("the cat"), WORDS, True)
     assert plain.empty
 
