@@ -23,6 +23,7 @@ const warnings = make("ul", "lens-warnings", body);
 const announce = announcer(body);
 
 let pinned = null; // the chip a click holds: {side, index}
+let pointed = null; // the chip that the mouse or the focus is on; it goes before the held one
 let said = ""; // the words of both sides
 let drawn = ""; // the view that stands there
 let weights = null; // rows x columns of what is drawn; null if words have nothing to do with one another
@@ -78,17 +79,23 @@ function newChip(side, index) {
   chip.type = "button";
   make("span", "lens-word", chip).lang = lines[side].dataset.language;
   make("small", "lens-share", chip);
-  chip.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && shade({ side, index }));
-  chip.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && shade(pinned));
-  chip.addEventListener("focus", () => shade({ side, index }));
-  chip.addEventListener("blur", () => shade(pinned));
+  chip.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && point({ side, index }));
+  chip.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && point(null));
+  chip.addEventListener("focus", () => point({ side, index }));
+  chip.addEventListener("blur", () => point(null));
   chip.addEventListener("click", () => {
     const same = pinned && pinned.side === side && pinned.index === index;
     pinned = same ? null : { side, index };
-    shade(pinned || { side, index });
+    point({ side, index });
     if (side === "target" && !same) trigger("pick", { index }); // whoever has questions about that word
   });
   return chip;
+}
+
+// Kept, because the picture is drawn again while someone points: when its room changes, or a word more is there.
+function point(chosen) {
+  pointed = chosen;
+  shade(pointed || pinned);
 }
 
 // Shades the other side's chips by their weight with the chosen one, and outlines its row or column.
@@ -189,8 +196,8 @@ function draw(view) {
 function listen() {
   if (plot.dataset.listening) return;
   plot.dataset.listening = "yes";
-  plot.on("plotly_hover", (event) => weights && shade({ side: "target", index: event.points[0].y }));
-  plot.on("plotly_unhover", () => shade(pinned));
+  plot.on("plotly_hover", (event) => weights && point({ side: "target", index: event.points[0].y }));
+  plot.on("plotly_unhover", () => point(null));
 }
 
 // -- replay ---------------------------------------------------------------------------------------------------------
@@ -262,7 +269,7 @@ function render() {
   announce(view.growing ? "" : `${view.link ? `${view.rows.join(" ")}. ` : ""}${view.note || view.caption}`);
   fillList(warnings, view.warnings);
   upTo(replay ? replay.count : Infinity);
-  shade(replay ? { side: "target", index: replay.count - 1 } : pinned);
+  shade(replay ? { side: "target", index: replay.count - 1 } : pointed || pinned);
   if (!scroller.hidden) draw(view);
 }
 

@@ -62,6 +62,36 @@ def unfold(page: Page, accordion: str) -> None:
     page.wait_for_timeout(700)  # its contents are wired a moment after they are seen
 
 
+def test_translate(open_page: Callable[..., Page]) -> None:
+    page = open_page(wait_for="#attention-view .xtick")
+    type_into(page, "#source-text", "Two dogs are running in the snow.")
+    page.wait_for_selector("#attention-view .lens-body[data-link*='Two+dogs']")
+    view = "#attention-view"
+    tab_to(page, f"{view} .lens-chips[aria-label=French] .lens-chip:nth-child(2)")
+    shades = f"[...document.querySelectorAll('{view} .lens-chips[aria-label=English] .lens-chip')].map(c => +c.dataset.share)"
+    second = page.evaluate(shades)
+    assert max(second) > 0.3
+    page.keyboard.press("Tab")
+    assert page.evaluate(shades) != second, "the shading follows the focus"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    tab_to(page, "#unit")
+    assert page.evaluate(shades) == second, "held"
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('unit') === 'pieces'")
+    tab_to(page, "#eos")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('eos') === '1'")
+    tab_to(page, f"{view} .lens-chips[aria-label=French] .lens-chip:nth-child(2)", "Shift+Tab")
+    page.keyboard.press("Space")
+    assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true", "Space holds as Enter does"
+    unfold(page, "#numbers")
+    page.wait_for_selector("#weights table >> visible=true")
+
+
 def test_ask(open_page: Callable[..., Page]) -> None:
     page = open_page(wait_for="#attention-view .xtick")
     unfold(page, "#ask")
