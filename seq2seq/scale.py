@@ -43,7 +43,7 @@ class Search(NamedTuple):
     n_best: int
     length_penalty: float
     top_k: int
-    seconds: float | None
+    seconds: float | None = None
     """That it may take; who has gone away is known only here."""
 
     @property

@@ -40,7 +40,8 @@ def crimes(source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_nothing_sent_is_run_or_unpickled(path: Path) -> None:
-    assert crimes(path.read_text(encoding="utf-8")) == []
+    own = ["runpy"] if path.name == "cli.py" else []  # `serve` runs app.py, and nothing that a caller names
+    assert crimes(path.read_text(encoding="utf-8")) == own
 
 
 @pytest.mark.parametrize(

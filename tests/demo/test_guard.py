@@ -60,7 +60,9 @@ def serving(**limits: Any) -> Iterator[Served]:
     """The page as `app.py` launches it; `limits` are given to its guard."""
     options = launch_options()
     if limits:
-        options["app_kwargs"] = {"middleware": [Middleware(Guard, **limits)]}
+        first, *others = options["app_kwargs"]["middleware"]
+        assert first.cls is Guard
+        options["app_kwargs"] = {"middleware": [Middleware(Guard, **limits), *others]}
     page, [port] = build(), free_ports(1)
     page.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **options)
     try:
@@ -145,7 +147,8 @@ def test_only_the_pages_own_scripts_have_its_nonce_and_it_is_new_each_time(serve
         assert int(answer.headers["content-length"]) == len(answer.body)
         [nonce] = re.findall(r"'nonce-([\w-]{20,})'", policy)
         scripts = re.findall(r"<script[^>]*>", page)
-        assert len(scripts) >= 4 and all(f'nonce="{nonce}"' in script for script in scripts)
+        assert f'<script nonce="{nonce}">window.lensTexts' in page, "that of the visitor's language, too"
+        assert len(scripts) >= 5 and all(f'nonce="{nonce}"' in script for script in scripts)
         assert "alert('xss')" not in page, "a header is text in it"
         assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
         nonces.add(nonce)
@@ -396,6 +399,34 @@ def test_files_and_waiting_are_not_counted(strict, client):
             assert send(strict, "GET", path, client=client).status < 429
     assert send(strict, "POST", "/gradio_api/reset", {"event_id": "x"}, client).status == 200
     assert send(strict, "GET", "/config", client=client).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "accepted", "said"),
+    [
+        ("/", "fr-CA,fr;q=0.9", "Réessayez dans"),
+        ("/?lang=zh", "fr", "秒后重试"),
+        ("/?lang=<script>", "", "Try again in"),
+    ],
+)
+def test_what_is_refused_is_said_in_the_visitors_language(strict, client, path, accepted, said):
+    headers = {"Referer": f"http://127.0.0.1:{strict.port}{path}", "Accept-Language": accepted}
+    for _ in range(6):
+        answer = send(strict, "POST", f"{CALL}/nothing", {"data": []}, client, headers)
+    assert answer.status == 429 and said in answer.detail
+
+
+def test_tools_are_counted_and_not_there_unless_the_page_offers_them(strict, client, monkeypatch):
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    headers = {"Accept": "application/json, text/event-stream"}
+    if strict.page.mcp_server:
+        answers = [send(strict, "POST", "/gradio_api/mcp/", message, client, headers) for _ in range(6)]
+        assert [answer.status for answer in answers] == [200] * 5 + [429]
+    assert send(strict, "GET", "/gradio_api/mcpx", client=client).status == 404
+    monkeypatch.setenv("GRADIO_MCP_SERVER", "false")
+    with serving() as served:
+        for path in ("/gradio_api/mcp", "/gradio_api/mcp/", "/gradio_api/mcp/schema", "/gradio_api/mcp/sse"):
+            assert send(served, "POST", path, message, headers=headers).status == 404
 
 
 def test_uploads_have_a_bucket_of_their_own(strict, client):
