@@ -4,6 +4,7 @@ would run all the same is stopped by the page's policy. `open_page` fails on any
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 from urllib.parse import quote
@@ -191,20 +192,55 @@ SLIPPED_IN = {
 }
 
 
-@pytest.fixture(scope="module")
-def page_of_ones_own(server: str, browser: Browser) -> Iterator[Page]:
-    """The page, where violations are kept instead of failing the test."""
+@contextmanager
+def watched(server: str, browser: Browser, query: str = "") -> Iterator[Page]:
+    """The page, where violations of its policy are kept instead of failing the test: what was stopped, and where from."""
     context = browser.new_context()
     context.add_init_script(
-        "window.violations = []; document.addEventListener('securitypolicyviolation',"
-        " (e) => window.violations.push(e.effectiveDirective))"
+        "window.violations = []; document.addEventListener('securitypolicyviolation', (e) =>"
+        " window.violations.push(`${e.effectiveDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`))"
     )
     page = context.new_page()
-    page.goto(server)
-    page.wait_for_selector(".lens-chip", timeout=60_000)
-    assert page.evaluate("window.violations") == [], "the page itself violates nothing"
+    page.set_default_timeout(60_000)
+    page.goto(f"{server}/{query}")
     yield page
     context.close()
+
+
+OPENED = {
+    "?tab=translate": "#attention-view .xtick",
+    "?tab=translate&lang=fr": "#attention-view .xtick",
+    "?tab=compare&lang=zh": "#right-map .xtick",
+    "?tab=inside": ".inside-box",
+    "?tab=batch": "#batch-run >> visible=true",
+    "?present=1": "body.presenting .lens-plot .xtick",
+}
+
+
+@pytest.mark.parametrize("query", OPENED)
+def test_the_page_itself_violates_nothing(server: str, browser: Browser, query: str) -> None:
+    """On no tab, with everything on it opened, in no language."""
+    with watched(server, browser, query) as page:
+        page.wait_for_selector(OPENED[query])
+        closed = page.locator(".label-wrap:not(.open) >> visible=true")  # Gradio's accordions
+        for _ in range(closed.count()):
+            closed.first.click()
+            page.wait_for_timeout(300)
+        for menu in page.locator("#take-menu > button, #take-both-menu > button, #ask > button").all():
+            if menu.is_visible():
+                menu.click()
+        page.wait_for_timeout(1000)
+        assert page.evaluate("typeof window.lensTexts") == "object", (
+            "the script that the visitor's language brought ran"
+        )
+        assert page.evaluate("window.violations") == []
+
+
+@pytest.fixture(scope="module")
+def page_of_ones_own(server: str, browser: Browser) -> Iterator[Page]:
+    with watched(server, browser) as page:
+        page.wait_for_selector(".lens-chip")
+        yield page
 
 
 @pytest.mark.parametrize("what", SLIPPED_IN)
