@@ -16,7 +16,7 @@ from seq2seq.demo.guard import Guard, trust_proxies
 from seq2seq.demo.inside_tab import inside_tab
 from seq2seq.demo.present import Presenter, presenter
 from seq2seq.demo.sessions import Messages, light_sessions, own_folder
-from seq2seq.demo.visitor import InVisitorsLanguage, laid
+from seq2seq.demo.visitor import InVisitorsLanguage, laid, say
 from seq2seq.upload import MAX_BYTES
 
 TITLE = "Attention Lens"
@@ -29,8 +29,22 @@ Gradio has 40 threads; the rest are for the page."""
 STATUS_SECONDS = 1
 """How often those who wait are told their place, which the page does not show; by default Gradio tells all of them at every
 start and end."""
+WRONG = "These are not the values that this endpoint takes; /gradio_api/info describes them."
 HEADER = """<div id="lens-header"><span class="lens-device">running on {device}</span><h1>Attention Lens</h1>
 <p>See which English words a translator looks back at while it writes each French word.</p></div>"""
+
+
+class Page(gr.Blocks):
+    """Blocks that say of wrong arguments that they are wrong. Gradio's own say nothing, and fill the log with where they found it."""
+
+    async def preprocess_data(self, *args: Any, **options: Any) -> list[Any]:
+        try:
+            return await super().preprocess_data(*args, **options)
+        except gr.Error as error:
+            error.print_exception = False
+            raise
+        except Exception as error:
+            raise gr.Error(say(WRONG), print_exception=False) from error
 
 
 def build() -> gr.Blocks:
@@ -38,7 +52,7 @@ def build() -> gr.Blocks:
     light_sessions()
     own_folder()
     tools.offer_tools()
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS // 6, CACHE_SECONDS)) as page:
+    with Page(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS // 6, CACHE_SECONDS)) as page:
         # First, so that no event of the page takes its name.
         gr.api(api.translate, api_name="translate", concurrency_limit=TOGETHER)
         gr.api(api.compare, api_name="compare", concurrency_limit=4)
