@@ -217,11 +217,13 @@ async def not_json(user: User) -> None:
 
 async def other_file(user: User) -> None:
     path = await user.send("a.exe", b"MZ" + user.address.encode())
-    await user.wrong("", "batch", {"path": path, "meta": {"_type": "gradio.FileData"}}, MODELS[0], 1)
+    await user.wrong("Invalid file type", "batch", {"path": path, "meta": {"_type": "gradio.FileData"}}, MODELS[0], 1)
 
 
 async def file_of_the_server(user: User) -> None:
-    await user.wrong("", "batch", {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, MODELS[0], 1)
+    await user.wrong(
+        "These are not the values", "batch", {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, MODELS[0], 1
+    )
     for path in ("/etc/passwd", f"{ROOT}/app.py", "http://127.0.0.1:1/", "..%2f..%2fetc%2fpasswd"):
         await user.refused((403, 404), "GET", f"/gradio_api/file={path}")
 

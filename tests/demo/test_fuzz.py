@@ -1,5 +1,5 @@
-"""Every endpoint asked with arguments made from the page's own description of it, right ones and wrong ones: each gets a result or
-one line that says what is wrong."""
+"""Every endpoint asked with arguments made from the page's own description of it, right ones and wrong ones: each gets a result
+or one line that says what is wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from seq2seq.demo import models
 from tests.demo.test_guard import CALL, Served, send, serving
 
 ENDPOINTS = ("ask", "batch", "compare", "highlight", "inside", "translate")
-WORDS = st.sampled_from(("A dog sleeps.", "dog", "", " ", "\x00\ud800", "<b>x</b> ${1}", "../../etc/passwd", "é" * 1001))
+WORDS = st.sampled_from(
+    ("A dog sleeps.", "dog", "", " ", "\x00\ud800", "<b>x</b> ${1}", "../../etc/passwd", "é" * 1001)
+)
 NUMBERS = st.one_of(st.integers(-2, 6), st.sampled_from((1.0, 2.5, -1e308, 10**30)))
 ANYTHING = st.recursive(
     st.none() | st.booleans() | NUMBERS | WORDS | st.text(max_size=8),
