@@ -35,7 +35,7 @@ HEADER = """<div id="lens-header"><span class="lens-device">running on {device}<
 
 
 class Page(gr.Blocks):
-    """Blocks that say of wrong arguments that they are wrong. Gradio's own say nothing, and fill the log with where they found it."""
+    """Blocks that say of wrong arguments that they are wrong. Gradio's own say nothing, and write a trace into the log."""
 
     async def preprocess_data(self, *args: Any, **options: Any) -> list[Any]:
         try:

@@ -19,7 +19,9 @@ cancelled."""
 PAGES = 1000
 """So many are remembered."""
 SECONDS = 30
-"""That one translation may be searched for; the widest beam over the longest text takes a third of it on two cores."""
+"""That one translation may be searched for. Measured on one thread: 1,000 characters of nonsense, 752 pieces, take 0.2 s of
+processor time by greedy search and 2.4 s with a beam of 20, which found 32 pieces; one that went on to the limit of 400 would,
+by that, need about this long."""
 WAITING, NEVER = "Waiting for its turn …", "Cancelled before it began."
 
 
