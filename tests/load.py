@@ -78,7 +78,11 @@ class User:
     def __init__(self, base: str, address: str, seed: int) -> None:
         self.port = int(base.rpartition(":")[2])
         self.address, self.random = address, random.Random(seed)
-        self.http = httpx.AsyncClient(base_url=base, headers={"X-Forwarded-For": address}, timeout=PATIENCE)
+        # The server closes a connection that was idle for 5 s, just when a client that waits as long might use it again.
+        limits = httpx.Limits(keepalive_expiry=1)
+        self.http = httpx.AsyncClient(
+            base_url=base, headers={"X-Forwarded-For": address}, timeout=PATIENCE, limits=limits
+        )
 
     async def ask(self, name: str, *data: object) -> tuple[str, str]:
         """-> the last event of an endpoint's stream, and its data; ("refused", …) if the guard said no."""
