@@ -10,8 +10,9 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from seq2seq.search import Deadline
 from seq2seq.translation import Translation
-from seq2seq.translator import Translator, check_search, clean
+from seq2seq.translator import SearchError, Translator, check_search, clean
 
 HYPOTHESES = 64
 """Of one batch: so many texts by greedy search, fewer with a beam."""
@@ -24,6 +25,7 @@ class _Request:
     text: str
     beam_size: int
     n_best: int
+    deadline: Deadline | None
     made: Translation | None = None
     error: BaseException | None = None
 
@@ -43,9 +45,10 @@ class Batcher:
 
     def translate(self, text: str, *, beam_size: int = 1, n_best: int = 1) -> Translation:
         """As `Translator.translate`, with its errors, for one text; the numbers may differ from its in the last digits of a
-        float. Whatever is wrong with a text is found before it joins a batch, so no caller sees another's mistake."""
+        float. Whatever is wrong with a text is found before it joins a batch, so no caller sees another's mistake. The deadline
+        counts from when the batch begins."""
         check_search(beam_size, n_best)
-        request = _Request(clean(text), beam_size, n_best)
+        request = _Request(clean(text), beam_size, n_best, self.translator.new_deadline())
         with self._changed:
             self._waiting.append(request)
         while not request.done:
@@ -75,12 +78,26 @@ class Batcher:
         return batch
 
     def _compute(self, batch: list[_Request]) -> None:
-        """Translates a batch; what goes wrong here goes wrong for all of it."""
+        """Translates a batch, without those whose caller has gone away. If that goes wrong each is tried alone, so that only
+        the one whose fault it is fails."""
+        gone = [request for request in batch if request.deadline and request.deadline.gone()]
+        for request in gone:
+            request.error = SearchError("Nobody waits for this translation any more.")
+        batch = [request for request in batch if request not in gone]
+        if not batch:
+            return
         settings: dict[str, Any] = {"beam_size": batch[0].beam_size, "n_best": batch[0].n_best}
+        deadlines = [request.deadline for request in batch if request.deadline]
+        if deadlines:
+            settings["deadline"] = Deadline.after(deadlines[0].seconds, lambda: all(d.gone() for d in deadlines))
         try:
             made = self.translator.translate([request.text for request in batch], **settings)
             for request, translation in zip(batch, made, strict=True):
                 request.made = translation
         except BaseException as error:
-            for request in batch:
-                request.error = error
+            if len(batch) == 1 or not isinstance(error, Exception):
+                for request in batch:
+                    request.error = error
+            else:
+                for request in batch:
+                    self._compute([request])

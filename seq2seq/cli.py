@@ -17,7 +17,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -433,16 +433,17 @@ def distill(
         pairs = read_pairs(data)
         check_texts([pair.source for pair in pairs], f"{data}, pair")
         teacher = ensemble([Path(project_path(folder)) for folder in checkpoint], device)
+
+    def written(file: TextIO) -> Iterator[str]:
+        done = 0
+        for made in distilled(teacher, pairs, beam):
+            file.writelines("\t".join((pair.source, *pair.references)) + "\n" for pair in made)
+            done += len(made)
+            yield f"{done:,} of {len(pairs):,} pairs"
+
     with whole_files(out) as [file]:
-
-        def steps() -> Iterator[str]:
-            done = 0
-            for made in distilled(teacher, pairs, beam):
-                file.writelines("\t".join((pair.source, *pair.references)) + "\n" for pair in made)
-                done += len(made)
-                yield f"{done:,} of {len(pairs):,} pairs"
-
-        progress_notes(steps())
+        assert file is not None, "a name was given"
+        progress_notes(written(file))
 
 
 @app.command()

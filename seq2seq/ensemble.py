@@ -61,7 +61,7 @@ class EnsembleDecoder(Decoder):
 
     def __init__(self, members: Sequence[Decoder]) -> None:
         super().__init__()
-        self.members = nn.ModuleList(members)
+        self.members: Any = nn.ModuleList(members)
 
     def init_state(self, encoded: Any, note: Note = unnoted) -> Any:
         return States(tuple(decoder.init_state(one) for decoder, one in zip(self.members, encoded)))
@@ -70,7 +70,8 @@ class EnsembleDecoder(Decoder):
         steps = [decoder.step(prev, one) for decoder, one in zip(self.members, state.members)]
         log_probs = torch.stack([torch.log_softmax(step.logits.float(), dim=-1) for step in steps])
         mean = log_probs.logsumexp(dim=0) - math.log(len(steps))
-        return Step(mean, States(tuple(step.state for step in steps)), None)
+        states: Any = States(tuple(step.state for step in steps))
+        return Step(mean, states, None)
 
 
 class Ensemble(nn.Module):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seq2seq.batching import HYPOTHESES
-from seq2seq.search import LENGTH_PENALTY, Hypothesis
+from seq2seq.search import LENGTH_PENALTY, Deadline, Hypothesis
 from seq2seq.tokenizer import Pieces
 from seq2seq.translator import Translator
 
@@ -43,10 +43,13 @@ class Search(NamedTuple):
     n_best: int
     length_penalty: float
     top_k: int
+    seconds: float | None = None
+    """That it may take; who has gone away is known only here."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._fields[2:]}
+        settings = {name: getattr(self, name) for name in self._fields[2:-1]}
+        return settings | {"deadline": Deadline.after(self.seconds) if self.seconds is not None else None}
 
 
 class Searcher:
@@ -82,16 +85,19 @@ class Away(Translator):
         length_penalty: float = LENGTH_PENALTY,
         top_k: int = 1,
         batch_size: int = 256,
+        deadline: Deadline | None = None,
     ) -> list[list[Hypothesis]]:
         """As of `Translator`, but the replicas choose the size of their batches. A search whose replica died is sent again: it
         changes nothing, so twice is as good as once. When no replica answers at all, this process computes it."""
-        wanted = [Search(self.folder, source, beam_size, n_best, length_penalty, top_k) for source in sources]
+        deadline = deadline or self.new_deadline()
+        seconds = deadline.seconds if deadline else None
+        wanted = [Search(self.folder, source, beam_size, n_best, length_penalty, top_k, seconds) for source in sources]
         try:
             sent = [_replicas.remote(one) for one in wanted]
             return [_answer(one, response) for one, response in zip(wanted, sent)]
         except Exception as error:
             _log.warning("no replica answers, so the search is done here: %r", error)
-            return super().search(sources, beam_size, n_best, length_penalty, top_k)
+            return super().search(sources, beam_size, n_best, length_penalty, top_k, deadline=deadline)
 
 
 def _answer(wanted: Search, response: Any) -> list[Hypothesis]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -66,6 +67,32 @@ def likeliest(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return log_probs.topk(min(count, log_probs.size(-1) - len(NEVER_WRITTEN)), dim=-1)
 
 
+# -- time ----------------------------------------------------------------------------------------------------------
+
+
+def never() -> bool:
+    """Nobody has gone away."""
+    return False
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When a search has to stop with what it has: `seconds` after it was set, which is `at` of `time.monotonic`, or as soon as
+    the one who asked has `gone`. Looked at after every step."""
+
+    seconds: float
+    at: float
+    gone: Callable[[], bool] = never
+
+    @classmethod
+    def after(cls, seconds: float, gone: Callable[[], bool] = never) -> Deadline:
+        return cls(seconds, time.monotonic() + seconds, gone)
+
+    @property
+    def passed(self) -> bool:
+        return time.monotonic() >= self.at or self.gone()
+
+
 # -- greedy search -------------------------------------------------------------------------------------------------
 
 
@@ -105,9 +132,13 @@ def greedy_steps(
 
 
 def grow(
-    steps: Iterator[GreedyStep], src_lengths: Sequence[int], max_lengths: Sequence[int]
+    steps: Iterator[GreedyStep],
+    src_lengths: Sequence[int],
+    max_lengths: Sequence[int],
+    deadline: Deadline | None = None,
 ) -> Iterator[list[Hypothesis]]:
-    """Adds each of `steps` to one hypothesis a sentence and yields them, until all have `<eos>` or reached their limit.
+    """Adds each of `steps` to one hypothesis a sentence and yields them, until all have `<eos>` or reached their limit, or
+    until the deadline.
 
     It is the same list each time, grown by a step.
     """
@@ -125,16 +156,21 @@ def grow(
                 found[b].rows.append(weights[b, : src_lengths[b]])
         going = [b for b in going if not found[b].finished and len(found[b].ids) < max_lengths[b]]
         yield found
-        if not going:
+        if not going or (deadline and deadline.passed):
             return
 
 
 def greedy(
-    decoder: Decoder, state: DecoderState, src_lengths: Sequence[int], max_lengths: Sequence[int], top_k: int = 1
+    decoder: Decoder,
+    state: DecoderState,
+    src_lengths: Sequence[int],
+    max_lengths: Sequence[int],
+    top_k: int = 1,
+    deadline: Deadline | None = None,
 ) -> list[Hypothesis]:
     """Greedy search: one hypothesis for each of the B sentences, each at most `max_lengths[b]` long. For one sentence; of many,
     those that are over are computed on, and a beam of 1 (`beam`) finds the same sooner."""
-    *_, found = grow(greedy_steps(decoder, state, max(max_lengths), top_k), src_lengths, max_lengths)
+    *_, found = grow(greedy_steps(decoder, state, max(max_lengths), top_k), src_lengths, max_lengths, deadline)
     return found
 
 
@@ -197,8 +233,8 @@ class Beams:
         self.totals[:, 0] = 0.0
 
     @torch.inference_mode()
-    def fill(self, decoder: Decoder, state: DecoderState) -> Beams:
-        """Searches until all are over. state: of B sentences."""
+    def fill(self, decoder: Decoder, state: DecoderState, deadline: Deadline | None = None) -> Beams:
+        """Searches until all are over or the deadline has passed. state: of B sentences."""
         K, device = self.size, state.hidden.device
         state = state.select(torch.arange(len(self.going), device=device).repeat_interleave(K))
         prev = torch.full((len(self.going) * K,), BOS, device=device)
@@ -210,6 +246,8 @@ class Beams:
             index = torch.from_numpy((row[:, None] * K + layer.before[row]).ravel()).to(device)
             prev = torch.from_numpy(layer.ids[row].ravel()).to(device)
             state = step.state.follow(index) if len(row) == len(layer.ids) else step.state.select(index)
+            if deadline and deadline.passed:
+                break
         return self
 
     def extend(self, step: Step) -> np.ndarray:
@@ -328,14 +366,15 @@ def beam(
     n_best: int = 1,
     length_penalty: float = LENGTH_PENALTY,
     top_k: int = 1,
+    deadline: Deadline | None = None,
 ) -> list[list[Hypothesis]]:
     """Beam search on a whole batch: for each of the B sentences its `n_best` hypotheses, best first, with `top_k` candidates a
     piece. A beam of 1 is greedy search.
 
     They are ranked by log-probability / `penalty`, with `length_penalty` (0 or more) as its alpha. A list is shorter than
-    `n_best` (at most `beam_size`) only if fewer targets exist within `max_lengths[b]`.
+    `n_best` (at most `beam_size`) only if fewer targets exist within `max_lengths[b]`. After the deadline some are unfinished.
     """
-    beams = Beams(beam_size, n_best, length_penalty, src_lengths, max_lengths, top_k).fill(decoder, state)
+    beams = Beams(beam_size, n_best, length_penalty, src_lengths, max_lengths, top_k).fill(decoder, state, deadline)
     return [beams.best(b) for b in range(len(src_lengths))]
 
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -21,7 +21,19 @@ from seq2seq.decoder import DecoderState
 from seq2seq.dial import Dial
 from seq2seq.language import Said
 from seq2seq.model import Seq2Seq, checkpoint_file
-from seq2seq.search import LENGTH_PENALTY, Beams, Hypothesis, Node, beam, forced, greedy, greedy_steps, grow, tree
+from seq2seq.search import (
+    LENGTH_PENALTY,
+    Beams,
+    Deadline,
+    Hypothesis,
+    Node,
+    beam,
+    forced,
+    greedy,
+    greedy_steps,
+    grow,
+    tree,
+)
 from seq2seq.tokenizer import SPACE, Pieces, Tokenizer, load_tokenizers
 from seq2seq.translation import Translation
 
@@ -46,6 +58,8 @@ TOO_LONG = "The text has {count:,} characters; the limit is {limit:,}. Please sh
 CUT_ONE = "This model reads at most {limit} pieces: the last word was cut off unread."
 CUT_MORE = "This model reads at most {limit} pieces: the last {count} words were cut off unread."
 UNKNOWN = "The model does not know {pieces}; it reads an unknown piece there."
+LENGTH_LIMIT = "Stopped at the length limit of {count} pieces."
+TIME_LIMIT = "Stopped at the time limit after {count} pieces: the translation is not finished."
 COPIED = "Copied from the source, where attention pointed: {words}. The model has no piece for it."
 
 
@@ -108,7 +122,12 @@ def choose_device(device: str = "auto") -> torch.device:
 
 
 class Translator:
-    """A model with its tokenizer, on one device, always in float32 and evaluation mode."""
+    """A model with its tokenizer, on one device, always in float32 and evaluation mode.
+
+    new_deadline: makes the deadline of each call that is given none; there is none, unless a server sets this.
+    """
+
+    new_deadline: Callable[[], Deadline | None] = staticmethod(lambda: None)
 
     def __init__(
         self, model: Seq2Seq, tokenizer: Tokenizer, name: str = "", target_tokenizer: Tokenizer | None = None
@@ -151,6 +170,7 @@ class Translator:
         start: Sequence[str] = (),
         without: Collection[int] = (),
         dial: Dial | None = None,
+        deadline: Deadline | None = None,
     ) -> Any:
         """One text -> Translation, several -> list of them, in order.
 
@@ -158,6 +178,7 @@ class Translator:
         n_best: how many of them are given; the best is the Translation itself, the others stand in its `alternatives`.
         length_penalty: alpha of `seq2seq.search.penalty`, by which the hypotheses of a beam are ranked; 0 is none.
         target: score this translation instead of searching one; beam_size and length_penalty then mean nothing.
+        deadline: when to stop searching, as `Deadline.after(seconds)`; what is not finished then has a warning.
 
         What if, for one text and greedy search:
         start: target pieces with which the translation has to begin; the model goes on from there.
@@ -170,7 +191,7 @@ class Translator:
         texts = [text] if isinstance(text, str) else list(text)
         cleaned = [clean(t) for t in texts]
         if start or without or dial:
-            made = self._what_if(texts, cleaned, start, without, dial, beam_size, target)
+            made = self._what_if(texts, cleaned, start, without, dial, beam_size, target, deadline)
             return made if isinstance(text, str) else [made]
         if target is not None:
             beam_size, target = 1, clean(target)
@@ -179,7 +200,7 @@ class Translator:
         began = time.perf_counter()
         sources = self.read(cleaned)
         if target is None:
-            found = self.search(sources, beam_size, n_best, length_penalty, top_k=CANDIDATES)
+            found = self.search(sources, beam_size, n_best, length_penalty, top_k=CANDIDATES, deadline=deadline)
         else:
             ids = self.target_tokenizer.encode(target).ids
             found = [[hypothesis] for hypothesis in self.force(sources, ids, CANDIDATES)]
@@ -202,6 +223,7 @@ class Translator:
         dial: Dial | None,
         beam_size: int,
         target: str | None,
+        deadline: Deadline | None,
     ) -> Translation:
         if len(texts) != 1 or beam_size != 1 or target is not None:
             raise SearchError(
@@ -230,7 +252,7 @@ class Translator:
         limit = usual if len(begun) < usual else len(begun) + usual  # there is always room to go on
         notes = {"notes": dial.notes(self.model.decoder.weights_name, source.word_of)} if dial else {}
         steps = greedy_steps(self.model.decoder, state, limit, CANDIDATES, begun, **notes)
-        *_, [hypothesis] = grow(steps, lengths, [limit])
+        *_, [hypothesis] = grow(steps, lengths, [limit], deadline or self.new_deadline())
         made = self._translation(cleaned[0], source, hypothesis, time.perf_counter() - began)
         said = [f"Without {', '.join(f'“{source.words[word]}”' for word in sorted(without))}."] if without else []
         if start:
@@ -240,23 +262,26 @@ class Translator:
             said.append("The attention weights were overridden by hand; these are not the model's own.")
         return replace(made, warnings=(*said, *made.warnings))
 
-    def stream(self, text: str) -> Iterator[Translation]:
+    def stream(self, text: str, deadline: Deadline | None = None) -> Iterator[Translation]:
         """The greedy translation as it grows, a target word more each time; the last one is what `translate` gives."""
+        cleaned = clean(text)
+        deadline = deadline or self.new_deadline()
         try:
-            yield from self._stream(clean(text))
+            yield from self._stream(cleaned, deadline)
             return
         except torch.OutOfMemoryError:
             logging.getLogger(__name__).warning(ON_CPU)
-        for made in self.on_cpu().stream(text):  # from the first word again
+        for made in self.on_cpu().stream(text, deadline):  # from the first word again
             yield replace(made, warnings=(*made.warnings, ON_CPU))
 
-    def _stream(self, cleaned: str) -> Iterator[Translation]:
+    def _stream(self, cleaned: str, deadline: Deadline | None) -> Iterator[Translation]:
         began = time.perf_counter()
         [source] = self.read([cleaned])
         state, lengths = self._encode([source])
         limit = self._limit(source)
         words = 1
-        for [hypothesis] in grow(greedy_steps(self.model.decoder, state, limit, CANDIDATES), lengths, [limit]):
+        steps = greedy_steps(self.model.decoder, state, limit, CANDIDATES)
+        for [hypothesis] in grow(steps, lengths, [limit], deadline):
             begun = len(self.target_tokenizer.decode(hypothesis.ids).words)
             # A word is complete when the next one has begun.
             if begun > words and not hypothesis.finished and len(hypothesis.ids) < limit:
@@ -276,7 +301,7 @@ class Translator:
         [source] = self.read([cleaned])
         state, lengths = self._encode([source])
         beams = Beams(beam_size, beam_size, length_penalty, lengths, [self._limit(source)], CANDIDATES)
-        best = beams.fill(self.model.decoder, state).best(0)
+        best = beams.fill(self.model.decoder, state, self.new_deadline()).best(0)
         seconds = time.perf_counter() - began
         return [self._translation(cleaned, source, hypothesis, seconds, beam_size) for hypothesis in best], tree(beams)
 
@@ -300,12 +325,15 @@ class Translator:
         length_penalty: float = LENGTH_PENALTY,
         top_k: int = 1,
         batch_size: int = 256,
+        deadline: Deadline | None = None,
     ) -> list[list[Hypothesis]]:
         """The `n_best` hypotheses of each of `sources`, in their order; sentences of like length share a batch.
 
         batch_size: hypotheses that are computed at once, fewer if they are long. When the GPU has no memory for them, half as
             many, and when not even for one sentence, the CPU searches; each hypothesis says so.
+        deadline: once it has passed nothing grows any further, but all have their first piece.
         """
+        deadline = deadline or self.new_deadline()
         found: list[list[Hypothesis]] = [[] for _ in sources]
         smaller = ""
         order = sorted(range(len(sources)), key=lambda i: len(sources[i].ids))
@@ -315,7 +343,7 @@ class Translator:
             while len(batch) > 1 and len(batch) * beam_size * len(sources[batch[-1]].ids) > SEARCHED_PIECES:
                 batch.pop()  # the longest stands last
             chosen = [sources[i] for i in batch]
-            settings = (beam_size, n_best, length_penalty, top_k)
+            settings = (beam_size, n_best, length_penalty, top_k, deadline)
             try:
                 best = self._search_batch(chosen, *settings)
             except torch.OutOfMemoryError:
@@ -334,13 +362,19 @@ class Translator:
         return found
 
     def _search_batch(
-        self, sources: Sequence[Pieces], beam_size: int, n_best: int, length_penalty: float, top_k: int
+        self,
+        sources: Sequence[Pieces],
+        beam_size: int,
+        n_best: int,
+        length_penalty: float,
+        top_k: int,
+        deadline: Deadline | None,
     ) -> list[list[Hypothesis]]:
         state, lengths = self._encode(sources)
         limits = [self._limit(source) for source in sources]
         if len(sources) == beam_size == 1:  # a tenth faster without the bookkeeping of many
-            return [greedy(self.model.decoder, state, lengths, limits, top_k)]
-        return beam(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty, top_k)
+            return [greedy(self.model.decoder, state, lengths, limits, top_k, deadline)]
+        return beam(self.model.decoder, state, lengths, limits, beam_size, n_best, length_penalty, top_k, deadline)
 
     def on_cpu(self) -> Translator:
         """The same translator with the model on the CPU, made once, for when the GPU has no memory."""
@@ -406,7 +440,8 @@ class Translator:
         if hypothesis.warning:
             warnings.append(hypothesis.warning)
         if not partial and not hypothesis.finished:
-            warnings.append(Said("Stopped at the length limit of {limit} pieces.", limit=len(hypothesis.ids)))
+            count = len(hypothesis.ids)
+            warnings.append(Said(LENGTH_LIMIT if count >= self._limit(source) else TIME_LIMIT, count=count))
         pieces = hypothesis.weights
         words = None if pieces is None else to_words(pieces, source.word_of, target.word_of)
         names = self.target_tokenizer.piece

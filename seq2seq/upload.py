@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
+from math import ceil
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,14 +34,7 @@ def read_upload(path: str | Path, read: Callable[[Path], Iterable[T]], max_rows:
         raise DataError(Said("{path}: no such file; choose it again", path=name))
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise DataError(
-            Said(
-                "{path} has {size:,.1f} MB; the limit is {limit:.0f} MB. Send a part of it.",
-                path=name,
-                size=size / 1e6,
-                limit=MAX_BYTES / 1e6,
-            )
-        )
+        raise DataError(too_large(name, size))
     kept, count = [], 0
     try:
         for row in read(path):
@@ -53,6 +47,16 @@ def read_upload(path: str | Path, read: Callable[[Path], Iterable[T]], max_rows:
         raise DataError(Said(said.template, **said.values | {"path": name})) from None
     check_count(name, count, max_rows)
     return kept
+
+
+def too_large(name: str, size: int, limit: int = MAX_BYTES) -> Said:
+    """The refusal of so many bytes; rounded up, so that nothing seems to be as large as the limit."""
+    return Said(
+        "{path} has {size:,.1f} MB; the limit is {limit:.0f} MB. Send a part of it.",
+        path=name,
+        size=ceil(size / 1e5) / 10,
+        limit=limit / 1e6,
+    )
 
 
 def check_count(name: str, count: int, max_rows: int) -> None:

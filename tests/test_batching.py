@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from seq2seq.batching import HYPOTHESES, Batcher
+from seq2seq.search import Deadline, never
 from seq2seq.translation import Translation
 from seq2seq.translator import MAX_CHARACTERS, SearchError, TextError, Translator
 from tests.conftest import ENGLISH, UNSEEN
+from tests.test_search import never_end
 
 TEXTS = (*UNSEEN, *ENGLISH)
 
@@ -26,6 +28,10 @@ class Watched:
         self.batches: list[tuple[list[str], dict[str, int]]] = []
         self.begun, self.go = threading.Event(), threading.Event()
         self.error: Exception | None = None
+        self.poison = ""  # a text with which nothing can be computed
+
+    def new_deadline(self) -> Deadline | None:
+        return self.translator.new_deadline()
 
     def translate(self, texts: list[str], **settings: int) -> list[Translation]:
         self.batches.append((texts, settings))
@@ -33,10 +39,17 @@ class Watched:
         assert self.go.wait(60)
         if self.error is not None:
             raise self.error
+        if self.poison in texts:
+            raise FloatingPointError("poisoned")
         return self.translator.translate(texts, **settings)
 
 
-def crowd(watched: Watched, first: str, calls: list[Callable[[Batcher], Translation]]) -> list[Future[Translation]]:
+def crowd(
+    watched: Watched,
+    first: str,
+    calls: list[Callable[[Batcher], Translation]],
+    before_it_goes_on: Callable[[], None] = lambda: None,
+) -> list[Future[Translation]]:
     """What became of `calls` that came, in this order, while the translator was busy with `first`; its result stands first."""
     batcher = Batcher(watched)
     with ThreadPoolExecutor(len(calls) + 1) as pool:
@@ -47,6 +60,7 @@ def crowd(watched: Watched, first: str, calls: list[Callable[[Batcher], Translat
             futures.append(pool.submit(call, batcher))
             while len(batcher._waiting) == before and not futures[-1].done():  # done: refused at once
                 time.sleep(0.001)
+        before_it_goes_on()
         watched.go.set()
     return futures  # every thread of the pool has ended
 
@@ -127,6 +141,46 @@ def test_what_breaks_a_batch_reaches_all_who_wait_for_it_and_the_next_one_works(
     again = crowd(watched, "A man.", [call(text) for text in UNSEEN])
     for text, future in zip(UNSEEN, again[1:], strict=True):
         assert_same(future.result(), translator.translate(text))
+
+
+def test_one_failure_in_a_batch_is_its_own(translator: Translator) -> None:
+    watched = Watched(translator)
+    watched.poison = TEXTS[3]
+    _, *others = crowd(watched, "A man.", [call(text) for text in TEXTS])
+    for text, future in zip(TEXTS, others, strict=True):
+        if text == watched.poison:
+            with pytest.raises(FloatingPointError, match="poisoned"):
+                future.result()
+        else:
+            assert_same(future.result(), translator.translate(text))
+    assert [texts for texts, _ in watched.batches] == [["A man."], list(TEXTS), *([text] for text in TEXTS)]
+
+
+def test_who_has_gone_away_is_not_computed_for(translator: Translator) -> None:
+    """The caller of every second text goes while it waits."""
+    gone = threading.Event()
+    asked = iter(range(len(TEXTS) + 1))
+    leaves = [False, *(i % 2 == 1 for i in range(len(TEXTS)))]
+    translator.new_deadline = lambda: Deadline.after(60, gone.is_set if leaves[next(asked)] else never)
+    watched = Watched(translator)
+    staying = TEXTS[::2]
+    _, *others = crowd(watched, "A man.", [call(text) for text in TEXTS], gone.set)
+    for text, future in zip(TEXTS, others, strict=True):
+        if text in staying:
+            assert future.result().text == text
+        else:
+            with pytest.raises(SearchError, match="Nobody waits"):
+                future.result()
+    assert [texts for texts, _ in watched.batches] == [["A man."], list(staying)]
+
+
+def test_a_batch_stops_when_all_have_gone_away(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, step = [], type(translator.model.decoder).step
+    monkeypatch.setattr(type(translator.model.decoder), "step", lambda *a, **k: steps.append(1) or step(*a, **k))
+    translator.new_deadline = lambda: Deadline.after(60, lambda: len(steps) >= 3)
+    never_end(translator.model)
+    made = Batcher(translator).translate(UNSEEN[1])
+    assert len(steps) == len(made.target_pieces) == 3 and "time limit" in made.warnings[-1]
 
 
 def test_a_batcher_goes_on_after_a_broken_batch(translator: Translator) -> None:

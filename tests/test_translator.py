@@ -16,7 +16,7 @@ from seq2seq.attention import ATTENTIONS
 from seq2seq.classic import CLASSIC
 from seq2seq.config import BOS, EOS, UNK
 from seq2seq.model import CheckpointError
-from seq2seq.search import Hypothesis, penalty
+from seq2seq.search import Deadline, Hypothesis, penalty
 from seq2seq.tokenizer import SPACE, UNKNOWN_TEXT, Pieces, Tokenizer, save_tokenizers
 from seq2seq.translator import (
     CANDIDATES,
@@ -702,3 +702,56 @@ def test_characters_are_counted_as_they_are_read():
     """Some characters become several when they are normalised."""
     with pytest.raises(TextError, match="limit"):
         clean("\ufb2c" * 500)
+
+
+# -- deadlines -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def steps(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one with each step of the decoder, which never ends by itself."""
+    never_end(translator.model)
+    decoder, made = type(translator.model.decoder), []
+    step = decoder.step
+    monkeypatch.setattr(decoder, "step", lambda *args, **named: made.append(1) or step(*args, **named))
+    return made
+
+
+ASKED = {
+    "greedy": lambda t, **named: [t.translate(UNSEEN[1], **named)],
+    "beam": lambda t, **named: [made := t.translate(UNSEEN[1], beam_size=3, n_best=3, **named), *made.alternatives],
+    "many": lambda t, **named: t.translate(list(UNSEEN), **named),
+    "stream": lambda t, **named: list(t.stream(UNSEEN[1], **named))[-1:],
+    "what if": lambda t, **named: [t.translate(UNSEEN[1], without=[0], **named)],
+}
+
+
+@pytest.mark.parametrize("way", ASKED)
+def test_a_decode_stops_at_its_deadline_with_what_it_has_and_says_so(translator, steps, way):
+    ask = ASKED[way]
+    whole = ask(translator)
+    assert not any("time limit" in warning for made in whole for warning in made.warnings), "off by default"
+    for deadline, expected in ((Deadline.after(0), 1), (Deadline.after(999, lambda: len(steps) >= 4), 4)):
+        steps.clear()
+        stopped = ask(translator, deadline=deadline)
+        assert len(steps) == expected
+        for before, made in zip(whole, stopped, strict=True):
+            assert len(made.target_pieces) == expected
+            if way != "beam":  # whose best hypotheses are others at the end
+                assert made.target_pieces == before.target_pieces[:expected]
+            assert made.warnings[-1] == (
+                f"Stopped at the time limit after {expected} pieces: the translation is not finished."
+            )
+    translator.new_deadline = lambda: Deadline.after(0)
+    steps.clear()
+    assert len(ask(translator)) == len(whole) and len(steps) == 1, "a server sets it for all calls"
+
+
+def test_an_unfolded_beam_stops_too_and_a_far_deadline_changes_nothing(translator, steps):
+    whole = translator.translate(UNSEEN[1])
+    same(translator.translate(UNSEEN[1], deadline=Deadline.after(999)), whole)
+    translator.new_deadline = lambda: Deadline.after(0)
+    steps.clear()
+    found, root = translator.unfold(UNSEEN[1], 3)
+    assert len(steps) == 1 and len(root.children) == 3
+    assert all("time limit" in made.warnings[-1] for made in found)

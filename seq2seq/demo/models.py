@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from seq2seq import scale
 from seq2seq.batching import Batcher
 from seq2seq.checkpoint import CONFIG_FILE, WEIGHTS_FILE, CheckpointError
 from seq2seq.data import DataError
-from seq2seq.demo import zero_gpu
+from seq2seq.demo import runs, zero_gpu
 from seq2seq.demo.visitor import laid, say
 from seq2seq.language import Said
 from seq2seq.model import decoder_class, read_known_config
@@ -30,13 +33,24 @@ UNREADABLE = "Cannot be read ({name})"
 _LOADING = threading.Lock()
 
 
+@contextmanager
+def _without_folders() -> Iterator[None]:
+    """Where this server keeps its checkpoints is no visitor's business."""
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(str(error).replace(f"{CHECKPOINTS.parent}{os.sep}", "")) from error
+
+
 @cache
 def names() -> tuple[str, ...]:
     """The checkpoints in the folder `checkpoints`, the default one first and the classic ones last. Raises CheckpointError if
     there is none; one with a broken config is among them, and the log says what is wrong with it."""
     found = {path.parent.name for file in (CONFIG_FILE, WEIGHTS_FILE) for path in CHECKPOINTS.glob(f"*/{file}")}
     if not found:
-        raise CheckpointError(f"no checkpoint in {CHECKPOINTS}; train one with: python -m seq2seq train --help")
+        raise CheckpointError(
+            f"no checkpoint in the folder {CHECKPOINTS.name}; train one with: python -m seq2seq train --help"
+        )
     for name in sorted(found):
         try:
             kind(name)
@@ -58,7 +72,10 @@ def load(name: str) -> Translator:
     # One sentence is too small for threads to share, and many callers keep the cores busy by themselves: on two busy cores
     # two threads of torch, which wait for each other without sleeping, took 5 times the processor time of one.
     torch.set_num_threads(1)
-    return (scale if scale.running() else zero_gpu).load(CHECKPOINTS / name)
+    with _without_folders():
+        loaded = (scale if scale.running() else zero_gpu).load(CHECKPOINTS / name)
+    loaded.new_deadline = runs.deadline
+    return loaded
 
 
 def translator(name: str) -> Translator:
@@ -80,7 +97,8 @@ def batcher(name: str) -> Batcher | scale.Away:
 @cache
 def kind(name: str) -> str:
     """Which decoder a checkpoint has, without a look at its weights. Raises CheckpointError if it does not say."""
-    return read_known_config(CHECKPOINTS / name / CONFIG_FILE).kind
+    with _without_folders():
+        return read_known_config(CHECKPOINTS / name / CONFIG_FILE).kind
 
 
 def described(name: str) -> Said:

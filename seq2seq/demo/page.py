@@ -12,30 +12,47 @@ from starlette.middleware import Middleware
 
 from seq2seq.demo import api, compare_tab, links, models, tools, translate_tab
 from seq2seq.demo.batch_tab import batch_tab
+from seq2seq.demo.guard import Guard, trust_proxies
 from seq2seq.demo.inside_tab import inside_tab
 from seq2seq.demo.present import Presenter, presenter
-from seq2seq.demo.sessions import light_sessions
-from seq2seq.demo.visitor import InVisitorsLanguage, laid
+from seq2seq.demo.sessions import Messages, light_sessions, own_folder
+from seq2seq.demo.visitor import InVisitorsLanguage, laid, say
 from seq2seq.upload import MAX_BYTES
 
 TITLE = "Attention Lens"
-QUEUE, SESSIONS, CACHE_SECONDS = 256, 1000, 3600
-"""Events that may wait, sessions whose last result is kept, and how long an uploaded file is: bounds for a public page."""
+QUEUE, SESSIONS, ANSWERS, CACHE_SECONDS = 256, 1000, 512, 3600
+"""Events that may wait, sessions whose last result is kept, and those whose unread answers are, and how long an uploaded file
+is (ten minutes more at most): bounds for a public page."""
 TOGETHER = 32
 """Calls of `/translate` that run at once: they are computed in batches (`seq2seq.batching`), so many cost little more than one.
 Gradio has 40 threads; the rest are for the page."""
 STATUS_SECONDS = 1
 """How often those who wait are told their place, which the page does not show; by default Gradio tells all of them at every
 start and end."""
+WRONG = "These are not the values that this endpoint takes; /gradio_api/info describes them."
 HEADER = """<div id="lens-header"><span class="lens-device">running on {device}</span><h1>Attention Lens</h1>
 <p>See which English words a translator looks back at while it writes each French word.</p></div>"""
+
+
+class Page(gr.Blocks):
+    """Blocks that say of wrong arguments that they are wrong. Gradio's own say nothing, and write a trace into the log."""
+
+    async def preprocess_data(self, *args: Any, **options: Any) -> list[Any]:
+        try:
+            return await super().preprocess_data(*args, **options)
+        except gr.Error as error:
+            error.print_exception = False
+            raise
+        except Exception as error:
+            raise gr.Error(say(WRONG), print_exception=False) from error
 
 
 def build() -> gr.Blocks:
     """The page as Gradio blocks; `launch_options` says how it wants to be launched."""
     light_sessions()
+    own_folder()
     tools.offer_tools()
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS, CACHE_SECONDS)) as page:
+    with Page(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS // 6, CACHE_SECONDS)) as page:
         # First, so that no event of the page takes its name.
         gr.api(api.translate, api_name="translate", concurrency_limit=TOGETHER)
         gr.api(api.compare, api_name="compare", concurrency_limit=4)
@@ -55,7 +72,10 @@ def build() -> gr.Blocks:
             with gr.Tab("Batch", id=links.BATCH):
                 batch_tab()
         filled.then(links.tab, None, tabs, api_visibility="private", show_progress="hidden")
-    return page.queue(status_update_rate=STATUS_SECONDS, max_size=QUEUE)
+    # api_open: nothing that waits in the queue may be called past it.
+    page.queue(status_update_rate=STATUS_SECONDS, max_size=QUEUE, api_open=False)
+    page._queue.pending_messages_per_session = Messages(page._queue, ANSWERS)
+    return page
 
 
 def warm_up() -> None:
@@ -69,6 +89,7 @@ def warm_up() -> None:
 
 def launch_options() -> dict[str, Any]:
     """Options of `launch()`. Fonts are the system's and nothing is counted: a page load asks no other host."""
+    trust_proxies()
     fonts: dict[str, Any] = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     return {
         # White on the default blue would have a contrast of 3.7 to 1.
@@ -87,5 +108,6 @@ def launch_options() -> dict[str, Any]:
         "max_file_size": MAX_BYTES,
         "state_session_capacity": SESSIONS,
         **({"mcp_server": True} if tools.wanted() else {}),
-        "app_kwargs": {"middleware": [Middleware(InVisitorsLanguage)]},
+        # The guard comes first, and gives its nonce to the script that the other one adds, too.
+        "app_kwargs": {"middleware": [Middleware(Guard), Middleware(InVisitorsLanguage)]},
     }

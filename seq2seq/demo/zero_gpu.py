@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from seq2seq.search import Hypothesis
+from seq2seq.search import Hypothesis, never
 from seq2seq.tokenizer import Pieces
 from seq2seq.translator import Translator
 
@@ -47,6 +48,9 @@ class Borrower(Translator):
 
     def search(self, sources: Sequence[Pieces], *args: Any, **settings: Any) -> list[list[Hypothesis]]:
         """As of `Translator`. The model is small: when no GPU is lent, the share used up say, the CPU does it."""
+        deadline = settings.pop("deadline", None) or self.new_deadline()
+        if deadline:  # only its time can be told to another process
+            settings["deadline"] = replace(deadline, gone=never)
         try:
             return search(self.name, sources, *args, **settings)
         except Exception as error:
