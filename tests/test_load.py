@@ -32,10 +32,11 @@ def check(counts: Counts, watch: Watch) -> None:
 
 
 def test_a_crowd_gets_its_answers_and_its_refusals_and_leaves_no_open_file() -> None:
-    counts, watch = run(users=8, rounds=1)
+    users = 4
+    counts, watch = run(users, rounds=1)
     check(counts, watch)
-    assert counts.total("answered") == 8 * len(GOOD + OFTEN)
-    assert counts.total("refused") == 8 * len(BAD) and counts.total("left") == 8 * len(LEFT)
+    assert counts.total("answered") == users * len(GOOD + OFTEN)
+    assert counts.total("refused") == users * len(BAD) and counts.total("left") == users * len(LEFT)
 
 
 @pytest.mark.long
