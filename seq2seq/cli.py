@@ -401,6 +401,21 @@ def seal(
 
 
 @app.command()
+def scenes(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files.")],
+    count: Annotated[int, typer.Option(min=1, help="Scenes to train on.")] = 30_000,
+    held: Annotated[int, typer.Option(min=1, help="Scenes of each split to validate and test on.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Where random numbers start.")] = 1,
+) -> None:
+    """Write drawn scenes with captions, and descriptions with paintings, as files for `train` and `evaluate`."""
+    from seq2seq.scene_data import write_scenes
+    from seq2seq.scenes import SPLITS
+
+    for path in write_scenes(out, {split: count if split == "train" else held for split in SPLITS}, seed):
+        note(f"wrote {path}")
+
+
+@app.command()
 def align(
     data: Annotated[
         list[Path],

@@ -161,9 +161,13 @@ class Batch(NamedTuple):
         return Batch(*(None if part is None else part.to(device) for part in self))
 
 
-def pad_ids(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """(B, longest) ids filled up with `<pad>`, and (B,) lengths."""
+def pad_ids(rows: Sequence[Sequence[int | bytes]]) -> tuple[Tensor, Tensor]:
+    """(B, longest) ids filled up with `<pad>`, and (B,) lengths. Pieces that are bytes, as of a picture, give (B, S, N) numbers; all
+    sources have equally many of them."""
     lengths = torch.tensor([len(row) for row in rows])
+    if isinstance(rows[0][0], bytes):
+        raw = bytearray(b"".join(piece for row in rows for piece in row))
+        return torch.frombuffer(raw, dtype=torch.uint8).view(len(rows), len(rows[0]), -1), lengths
     ids = torch.full((len(rows), int(lengths.max())), PAD)
     for i, row in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)

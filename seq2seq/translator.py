@@ -22,7 +22,8 @@ from seq2seq.dial import Dial
 from seq2seq.language import Said
 from seq2seq.model import Seq2Seq, checkpoint_file
 from seq2seq.search import LENGTH_PENALTY, Beams, Hypothesis, Node, beam, forced, greedy, greedy_steps, grow, tree
-from seq2seq.tokenizer import SPACE, Pieces, Tokenizer, load_tokenizers
+from seq2seq.sources import Reader, load_tokenizers
+from seq2seq.tokenizer import SPACE, Pieces, Tokenizer
 from seq2seq.translation import Translation
 
 MAX_CHARACTERS = 1000
@@ -111,7 +112,7 @@ class Translator:
     """A model with its tokenizer, on one device, always in float32 and evaluation mode."""
 
     def __init__(
-        self, model: Seq2Seq, tokenizer: Tokenizer, name: str = "", target_tokenizer: Tokenizer | None = None
+        self, model: Seq2Seq, tokenizer: Reader, name: str = "", target_tokenizer: Tokenizer | None = None
     ) -> None:
         """tokenizer: of the source, and of the target too unless that has its own, `target_tokenizer`."""
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
@@ -287,6 +288,14 @@ class Translator:
         found = self.search(sources, beam_size, 1, length_penalty)
         return [self.target_tokenizer.text(h.ids, copied(source, h)) for source, [h] in zip(sources, found)]
 
+    def answer(self, text: str, source: Pieces) -> Translation:
+        """The greedy translation of a source that somebody else has read, such as a picture that is in no file of ours.
+
+        text: what the result calls the source."""
+        began = time.perf_counter()
+        [[hypothesis]] = self.search([source], top_k=CANDIDATES)
+        return self._translation(text, source, hypothesis, time.perf_counter() - began)
+
     def read(self, texts: Sequence[str]) -> list[Pieces]:
         """Cleaned texts as the pieces that the model is given of them: all, or what its memory has room for."""
         pieces = self.tokenizer.encode_batch(texts)
@@ -372,11 +381,10 @@ class Translator:
         encoded = self.model.encoder(src.to(self.device), lengths)
         return self.model.decoder.init_state(encoded), lengths.tolist()
 
-    @staticmethod
-    def _limit(source: Pieces) -> int:
+    def _limit(self, source: Pieces) -> int:
         """How many pieces a translation may have. French needs seldom half again as many as English; a model that falls into
         repeating itself is stopped."""
-        return min(2 * len(source.ids) + 10, MAX_PIECES)
+        return self.model.config.target_pieces or min(2 * len(source.ids) + 10, MAX_PIECES)
 
     def _translation(
         self,

@@ -80,7 +80,7 @@ def timed(
     corpus = Corpus(tuple(zip(rows[:sentences], rows[sentences:])), (1,) * sentences)
     items = [(i,) for i in range(sentences)]
     with tempfile.TemporaryDirectory() as folder, accelerated_on(device):
-        run = Run(Seq2Seq(config).to(device), None, corpus, settings, Path(folder))
+        run = Run(Seq2Seq(config).to(device), None, None, corpus, settings, Path(folder))
         run.model.train()
 
         def ours() -> None:
