@@ -228,6 +228,10 @@ def evaluate(
     faithfulness: Annotated[
         bool, typer.Option("--faithfulness", help="With --data: does masking the most attended word matter?")
     ] = False,
+    truth: Annotated[
+        bool,
+        typer.Option("--truth", help="With --data: scenes, of which it is known what is right, and where to look."),
+    ] = False,
     reverse: Annotated[
         bool, typer.Option("--reverse", help="Score the other direction: the second column of the file is the source.")
     ] = False,
@@ -237,15 +241,17 @@ def evaluate(
     save: Annotated[bool, typer.Option("--save", help="Also write it into the checkpoint's metrics and card.")] = False,
 ) -> None:
     """Score a checkpoint: BLEU and chrF of its translations (--data), its alignment error rate (--alignment), or how often its
-    attention names the word that matters (--data and --faithfulness)."""
+    attention names the word that matters (--data and --faithfulness). With --data and --truth: of scenes, what share is right."""
     if (data is None) == (alignment is None):
         raise CallError("give either --data FILE or --alignment FILE")
-    if faithfulness and (alignment or beam != 1):
-        raise CallError("--faithfulness goes with --data and greedy search; leave --alignment and --beam out")
+    if (faithfulness or truth) and (alignment or beam != 1 or faithfulness == truth):
+        flag = "--truth" if truth else "--faithfulness"
+        raise CallError(f"{flag} goes with --data and greedy search; leave other measures and --beam out")
     from seq2seq import evaluation
     from seq2seq.data import read_pairs
     from seq2seq.results import read_metrics, save_score, score_table
     from seq2seq.translator import Translator, check_search
+    from seq2seq.truth import evaluate_truth
 
     folder = project_path(checkpoint)
     with bad_input():
@@ -263,6 +269,9 @@ def evaluate(
     try:
         if faithfulness:
             result = evaluation.evaluate_faithfulness(translator, examples)
+        elif truth:
+            with bad_input():
+                result = evaluate_truth(translator, examples)
         elif data:
             result = evaluation.evaluate(translator, examples, beam_size=beam)
         else:
@@ -271,7 +280,7 @@ def evaluate(
         raise CallError(f"{checkpoint} has no attention to judge; choose another --checkpoint") from None
     if save:
         given = ("--data", str(data)) if data else ("--alignment", str(alignment))
-        given += ("--faithfulness",) * faithfulness + ("--reverse",) * reverse
+        given += ("--faithfulness",) * faithfulness + ("--truth",) * truth + ("--reverse",) * reverse
         save_score(Path(folder), result, checkpoint, given, beam if data else 1)
     print(json.dumps(result, ensure_ascii=False) if as_json else score_table(result))
 

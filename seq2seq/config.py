@@ -77,6 +77,11 @@ class ModelConfig:
         return self.kind.startswith("classic-")
 
     @property
+    def translates(self) -> bool:
+        """Whether it reads words and writes as many as they need: what the page's translators do."""
+        return self.encoder == "words" and not self.target_pieces
+
+    @property
     def source_vocabulary(self) -> int:
         """Pieces of the source language, joint or its own."""
         return self.source_vocab_size or self.vocab_size

@@ -91,7 +91,9 @@ class PictureEncoder(nn.Module):
         H = config.hidden_size
         self.step = round((config.source_vocabulary / 3) ** 0.5)
         if self.step != 8 or 3 * self.step**2 != config.source_vocabulary:
-            raise ValueError(f"source_vocab_size is {config.source_vocab_size}; a place of 8 × 8 pixels has 192 numbers")
+            raise ValueError(
+                f"source_vocab_size is {config.source_vocab_size}; a place of 8 × 8 pixels has 192 numbers"
+            )
         self.strokes = nn.Conv2d(5, 32, 6, stride=4, padding=1)
         self.parts = nn.Conv2d(32, 96, 4, stride=2, padding=1)
         self.widen = nn.Conv2d(96 + 2, H, 1)

@@ -56,4 +56,3 @@ def write_scenes(out: Path, counts: dict[str, int], seed: int = 1) -> list[Path]
 def packed(rows: list[str]) -> bytes:
     """Lines as gzip, the same bytes for the same lines."""
     return gzip.compress("".join(row + "\n" for row in rows).encode(), mtime=0)
-

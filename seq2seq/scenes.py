@@ -278,6 +278,13 @@ PLACES = [divmod(i, GRID) for i in range(GRID * GRID)]
 GRAMMARS: dict[str, Grammar] = {"en": English(), "fr": French()}
 
 
+SIZE_NAMES = frozenset({*French.sizes.values(), *English.sizes.values(), "petite", "grande"})
+NAMES = SIZE_NAMES.union(
+    English.colours, English.shapes, French.colours.values(), French.shapes.values(), French.feminine.values()
+)
+"""Words of both languages that name what an object is like, and not where it is."""
+
+
 def unknown_words(caption: str) -> list[str]:
     """The words of a description that are in no grammar, in their order."""
     known = GRAMMARS["en"].words() | GRAMMARS["fr"].words()
@@ -327,10 +334,10 @@ def scenes(split: str, seed: int = 1) -> Iterator[Scene]:
         yield random_scene(draw, split == "heldout")
 
 
-def random_scene(draw: random.Random, held_out: bool = False) -> Scene:
-    """held_out: whether one of the objects is a combination of HELD_OUT; else none is."""
+def random_scene(draw: random.Random, held_out: bool = False, count: int = 0) -> Scene:
+    """held_out: whether one of the objects is a combination of HELD_OUT; else none is. count: of objects; 0 for any."""
     things = []
-    places = draw.sample(PLACES, draw.randint(1, MOST))
+    places = draw.sample(PLACES, count or draw.randint(1, MOST))
     for number, (row, column) in enumerate(places):
         shapes = [(s, c) for s in SHAPES for c in COLOURS if ((s, c) in HELD_OUT) == (held_out and number == 0)]
         shape, colour = draw.choice(shapes)
@@ -344,10 +351,15 @@ def random_scene(draw: random.Random, held_out: bool = False) -> Scene:
 # -- pairs for training --------------------------------------------------------------------------------------------
 
 
+def cells_of_place(place: tuple[int, int]) -> list[int]:
+    """The 5 × 5 cells of a place of the grid, counted row by row."""
+    return [(5 * place[0] + i) * CELLS + 5 * place[1] + j for i in range(5) for j in range(5)]
+
+
 def cell_words() -> list[str]:
-    """Every word of a painting. Each cell has its own seven, "b3r" is red in column b, row 3: so that a decoder, which has no
-    clock, knows where its brush is from what it painted last."""
-    return [f"{name}{letter}" for name in cell_names() for letter in (BACKGROUND, *LETTERS.values())]
+    """Every word of a painting. "a3r" is red in the first column, row 3; "br" is red in the second column, in whatever row: a decoder
+    has no clock, and so knows from what it wrote where its brush is."""
+    return [f"{name}{letter}" for name in dict.fromkeys(_NAMED) for letter in (BACKGROUND, *LETTERS.values())]
 
 
 def cell_names() -> list[str]:
@@ -355,31 +367,29 @@ def cell_names() -> list[str]:
     return [f"{chr(ord('a') + column)}{row}" for row in range(1, CELLS + 1) for column in range(CELLS)]
 
 
+_NAMED = [name if name[0] == "a" else name[0] for name in cell_names()]
+"""How the cells are named in a painting, row by row."""
+
+
 def painting(scene: Scene) -> str:
     """The cells of a scene as the text that a painter writes."""
-    return " ".join(name + letter for name, letter in zip(cell_names(), scene.cells()))
+    return " ".join(name + letter for name, letter in zip(_NAMED, scene.cells()))
 
 
 def painted(words: Sequence[str]) -> tuple[str, ...]:
-    """The letters of a painting from its words, each where it says that it is; what is missing is background."""
-    letters = dict.fromkeys(cell_names(), BACKGROUND)
-    for word in words:
-        if word[:-1] in letters:
-            letters[word[:-1]] = word[-1]
-    return tuple(letters.values())
+    """The letters of a painting from its words, in their order; what is missing is background."""
+    letters = [word[-1] if word[-1] in LETTERS.values() else BACKGROUND for word in words[: CELLS * CELLS]]
+    return tuple(letters + [BACKGROUND] * (CELLS * CELLS - len(letters)))
 
 
-def content_words(caption: str, language: str = "en") -> dict[int, int]:
-    """The words for size, colour and shape in a caption of `language`, as its words are counted with each comma as one:
-    index -> which object it names."""
-    grammar = GRAMMARS[language]
-    content = {*grammar.sizes.values(), *grammar.colours.values(), *grammar.shapes.values()}
-    content |= {word + "e" for word in content} | {"violette"}
+def content_words(caption: str, sizes: bool = True) -> dict[int, int]:
+    """The words for shape, colour and, if asked for, size in a caption, whose words are counted with each comma as one: index ->
+    which object it names, from 0."""
+    content = NAMES if sizes else NAMES - SIZE_NAMES
     found, number = {}, 0
-    for i, word in enumerate(re.findall(r"[^\s,]+|,", caption)):
-        if word == ",":
-            number += 1
-        elif word in content:
+    for i, word in enumerate(re.findall(r"[^\s,]+|,", caption.lower())):
+        number += word == ","
+        if word in content:
             found[i] = number
     return found
 
@@ -392,6 +402,6 @@ def caption_links(scene: Scene) -> str:
 
 def painting_links(scene: Scene, language: str) -> str:
     """For `train --links`: the words that name an object, for each of its cells."""
-    words = content_words(scene.caption(language), language)
+    words = content_words(scene.caption(language))
     owners = {row * CELLS + column: n for n, thing in enumerate(scene.things) for row, column in thing.cells}
     return " ".join(f"{i}-{cell}" for cell, owner in sorted(owners.items()) for i, n in words.items() if n == owner)

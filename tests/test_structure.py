@@ -13,15 +13,27 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for p
 # From the bottom up: a module may import those of lower layers, and of its own where that makes no circle.
 LAYERS = (
     {"language"},
+    {"scenes"},
     {"config", "tokenizer", "data", "checkpoint"},
-    {"encoder", "attention", "aligner", "augment", "upload"},
+    {"encoder", "attention", "aligner", "augment", "upload", "sources", "scene_data"},
     {"decoder"},
     {"classic"},
     {"model"},
     {"search", "dial", "tutorial"},
     {"translation"},
     {"translator"},
-    {"batching", "evaluation", "explain", "inside", "comparison", "bottleneck", "training_state", "batch", "scale"},
+    {
+        "batching",
+        "evaluation",
+        "explain",
+        "inside",
+        "comparison",
+        "bottleneck",
+        "training_state",
+        "batch",
+        "scale",
+        "truth",
+    },
     {"training", "trial"},
 )
 LAYER = {name: level for level, names in enumerate(LAYERS) for name in names}
