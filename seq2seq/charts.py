@@ -197,7 +197,8 @@ def by_length(
 
 
 def right_by_objects(rows: Mapping[str, Sequence[Mapping[str, Any]]], measure: str, language: str = ENGLISH) -> Spec:
-    """Of scenes, what share was right by number of objects: `rows` has for each model the "by_objects" of `evaluate --truth`."""
+    """Of scenes, what share was right by number of objects: `rows` has for each model the "by_objects" of `evaluate
+    --truth`."""
     data = [
         {
             "type": "scatter",

@@ -241,7 +241,8 @@ def evaluate(
     save: Annotated[bool, typer.Option("--save", help="Also write it into the checkpoint's metrics and card.")] = False,
 ) -> None:
     """Score a checkpoint: BLEU and chrF of its translations (--data), its alignment error rate (--alignment), or how often its
-    attention names the word that matters (--data and --faithfulness). With --data and --truth: of scenes, what share is right."""
+    attention names the word that matters (--data and --faithfulness). With --data and --truth: of scenes, what share is
+    right."""
     if (data is None) == (alignment is None):
         raise CallError("give either --data FILE or --alignment FILE")
     if (faithfulness or truth) and (alignment or beam != 1 or faithfulness == truth):

@@ -26,7 +26,8 @@ class ModelConfig:
     source_vocab_size: pieces of the source language, if it has its own; 0 for one joint vocabulary of V. Where the source is a
         picture, the numbers in one place of it.
     encoder: who reads the source, one of `seq2seq.encoder.ENCODERS`.
-    target_pieces: most pieces of a target, such as the cells of a painting; 0 for as many as a translation of its source may need.
+    target_pieces: most pieces of a target, such as the cells of a painting; 0 for as many as a translation of its source
+    may need.
     """
 
     kind: str = "additive"

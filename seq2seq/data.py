@@ -162,8 +162,8 @@ class Batch(NamedTuple):
 
 
 def pad_ids(rows: Sequence[Sequence[int | bytes]]) -> tuple[Tensor, Tensor]:
-    """(B, longest) ids filled up with `<pad>`, and (B,) lengths. Pieces that are bytes, as of a picture, give (B, S, N) numbers; all
-    sources have equally many of them."""
+    """(B, longest) ids filled up with `<pad>`, and (B,) lengths. Pieces that are bytes, as of a picture, give (B, S, N)
+    numbers; all sources have equally many of them."""
     lengths = torch.tensor([len(row) for row in rows])
     if isinstance(rows[0][0], bytes):
         raw = bytearray(b"".join(piece for row in rows for piece in row))

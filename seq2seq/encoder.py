@@ -77,7 +77,8 @@ class Encoder(nn.Module):
 
 
 class PictureEncoder(nn.Module):
-    """A small convolutional network; one memory vector a place of a square picture, as in "Show, Attend and Tell" (Xu et al. 2015).
+    """A small convolutional network; one memory vector a place of a square picture, as in "Show, Attend and Tell" (Xu et
+    al. 2015).
 
     A convolution sees the same wherever it looks, and captions are about where things are: so row and column are told to it, as
     two more channels (Liu et al. 2018, "CoordConv").
@@ -106,7 +107,8 @@ class PictureEncoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, src: Tensor, src_lengths: Tensor) -> Encoded:
-        """src (B, S, N) bytes of S = side² places, row by row, src_lengths (B,) -> Encoded. The summary is the mean of the memory."""
+        """src (B, S, N) bytes of S = side² places, row by row, src_lengths (B,) -> Encoded. The summary is the mean of
+        the memory."""
         B, S, _ = src.shape
         side = round(S**0.5)
         pixels = src.view(B, side, side, self.step, self.step, 3).permute(0, 5, 1, 3, 2, 4)

@@ -24,7 +24,8 @@ def caption_tokenizer() -> Tokenizer:
 
 
 def lines(split: str, count: int, seed: int) -> tuple[list[str], list[str], list[str], list[str]]:
-    """For each scene: caption pair and its links, painting pair and its links. Descriptions to paint are in either language in turn."""
+    """For each scene: caption pair and its links, painting pair and its links. Descriptions to paint are in either
+    language in turn."""
     captions, looks, paintings, reads = [], [], [], []
     for scene, language in zip(islice(scenes(split, seed), count), cycle(GRAMMARS)):
         captions.append(f"{scene.code}\t{scene.caption()}")

@@ -1,8 +1,8 @@
 """Drawn scenes of one to five objects, whose truth is known: boxes, captions in English and French, and cells of a palette.
 
-These are drawings, not photographs. All is a function of the scene, and a scene of its seed. On a 3 × 3 grid of places objects are
-told in reading order: the first by its place, each other one by where it stands seen from the one before. So a scene has one
-caption a language, and a caption gives back the scene, up to a few pixels within a place.
+These are drawings, not photographs. All is a function of the scene, and a scene of its seed. On a 3 × 3 grid of places
+objects are told in reading order: the first by its place, each other one by where it stands seen from the one before. So
+a scene has one caption a language, and a caption gives back the scene, up to a few pixels within a place.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ COLOURS = {
     "purple": "#8e44ad",
     "black": "#222222",
 }
+OUTLINE = "#222222"
+"""Every object has one: yellow on white is hard to see, for people too."""
 SHAPES = ("circle", "square", "triangle", "star")
 SIZES = {"small": 10, "large": 18}
 """Pixels of a side of the box."""
@@ -144,13 +146,13 @@ class Scene:
         for thing in self.things:
             left, top, right, bottom = (fine * side for side in thing.box)
             width = right - left
-            colour = COLOURS[thing.colour]
+            ink = {"fill": COLOURS[thing.colour], "outline": OUTLINE, "width": fine}
             if thing.shape == "circle":
-                pen.ellipse((left, top, right - 1, bottom - 1), colour)
+                pen.ellipse((left, top, right - 1, bottom - 1), **ink)
             elif thing.shape == "square":
-                pen.rectangle((left, top, right - 1, bottom - 1), colour)
+                pen.rectangle((left, top, right - 1, bottom - 1), **ink)
             else:
-                pen.polygon([(left + x * width, top + y * width) for x, y in CORNERS[thing.shape]], colour)
+                pen.polygon([(left + x * (width - 1), top + y * (width - 1)) for x, y in CORNERS[thing.shape]], **ink)
         return image.reduce(4)
 
     def caption(self, language: str = "en") -> str:
@@ -170,7 +172,8 @@ class Scene:
 CORNERS = {
     "triangle": ((0.5, 0), (1, 1), (0, 1)),
     "star": (
-        (0.5, 0), (0.63, 0.36), (1, 0.38), (0.71, 0.6), (0.81, 0.97), (0.5, 0.76), (0.19, 0.97), (0.29, 0.6), (0, 0.38), (0.37, 0.36),
+        (0.5, 0), (0.63, 0.36), (1, 0.38), (0.71, 0.6), (0.81, 0.97), (0.5, 0.76), (0.19, 0.97), (0.29, 0.6), (0, 0.38),
+        (0.37, 0.36),
     ),
 }  # fmt: skip
 
@@ -357,8 +360,9 @@ def cells_of_place(place: tuple[int, int]) -> list[int]:
 
 
 def cell_words() -> list[str]:
-    """Every word of a painting. "a3r" is red in the first column, row 3; "br" is red in the second column, in whatever row: a decoder
-    has no clock, and so knows from what it wrote where its brush is."""
+    """Every word of a painting. "a3r" is red in the first column, row 3; "bTr" is red in the second column, somewhere in
+    the Top third (then come Middle, Bottom and Edge): a decoder has no clock, and knows from what it wrote where its
+    brush is."""
     return [f"{name}{letter}" for name in dict.fromkeys(_NAMED) for letter in (BACKGROUND, *LETTERS.values())]
 
 
@@ -367,7 +371,7 @@ def cell_names() -> list[str]:
     return [f"{chr(ord('a') + column)}{row}" for row in range(1, CELLS + 1) for column in range(CELLS)]
 
 
-_NAMED = [name if name[0] == "a" else name[0] for name in cell_names()]
+_NAMED = [name if name[0] == "a" else name[0] + "TMBE"[i // CELLS // 5] for i, name in enumerate(cell_names())]
 """How the cells are named in a painting, row by row."""
 
 
@@ -383,8 +387,8 @@ def painted(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def content_words(caption: str, sizes: bool = True) -> dict[int, int]:
-    """The words for shape, colour and, if asked for, size in a caption, whose words are counted with each comma as one: index ->
-    which object it names, from 0."""
+    """The words for shape, colour and, if asked for, size in a caption, whose words are counted with each comma as one:
+    index -> which object it names, from 0."""
     content = NAMES if sizes else NAMES - SIZE_NAMES
     found, number = {}, 0
     for i, word in enumerate(re.findall(r"[^\s,]+|,", caption.lower())):

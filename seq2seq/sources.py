@@ -1,7 +1,7 @@
 """What stands in a `tokenizer.json`: how the source is read and the target written.
 
-A source need not be text: a picture is cut into places, of which each is a piece and a word of its own, and everything behind the
-encoder takes it from there.
+A source need not be text: a picture is cut into places, of which each is a piece and a word of its own, and everything
+behind the encoder takes it from there.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Reader(Protocol):
 
 
 class SceneReader:
-    """Draws the scene that a code describes (`seq2seq.scenes.parse_code`) and reads the picture. Its length is how many numbers a
-    place has: three for each pixel."""
+    """Draws the scene that a code describes (`seq2seq.scenes.parse_code`) and reads the picture. Its length is how many
+    numbers a place has: three for each pixel."""
 
     unknown_id = -1
 

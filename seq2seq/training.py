@@ -142,7 +142,8 @@ def still_there(links: Links, source: Pieces, new_source: Pieces, target: Pieces
 
 
 def piece_links(source: Pieces, target: Pieces, links: Links) -> np.ndarray:
-    """Links between words -> (N, 2) indexes of the pieces of either, target first; `<eos>` to `<eos>` comes last, if both have one.
+    """Links between words -> (N, 2) indexes of the pieces of either, target first; `<eos>` to `<eos>` comes last, if
+    both have one.
 
     Raises IndexError for a word that is not there.
     """

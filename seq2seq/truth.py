@@ -25,8 +25,8 @@ ATTRIBUTES = ("size", "colour", "shape", "where")
 
 
 def evaluate_truth(translator: Translator, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """The object of `evaluate --truth --json`, for a model that captions scenes or one that paints them: shares from 0 to 1, over all
-    and by number of objects. Raises DataError if the pairs are no scenes of that kind."""
+    """The object of `evaluate --truth --json`, for a model that captions scenes or one that paints them: shares from 0
+    to 1, over all and by number of objects. Raises DataError if the pairs are no scenes of that kind."""
     paints = bool(translator.model.config.target_pieces)
     read, judge = (read_caption, judge_painting) if paints else (parse_code, judge_caption)
     try:
@@ -59,9 +59,9 @@ def shares(judged: Iterable[Judged]) -> dict[str, float]:
 
 
 def judge_caption(scene: Scene, made: Translation) -> Judged:
-    """exact: the whole caption. ATTRIBUTES: of the n-th object told, against the n-th of the scene; "where" is its place or how it
-    stands to the one before. pointing: words for shape and colour whose highest weight falls on a place in the box of the object
-    they name, the n-th again."""
+    """exact: the whole caption. ATTRIBUTES: of the n-th object told, against the n-th of the scene; "where" is its place
+    or how it stands to the one before. pointing: words for shape and colour whose highest weight falls on a place in the box of
+    the object they name, the n-th again."""
     said = [clause.split() for clause in made.translation.split(",")]
     truth = [clause.split() for clause in scene.caption().split(",")]
     right = dict.fromkeys(ATTRIBUTES, 0)
@@ -86,8 +86,9 @@ def judge_caption(scene: Scene, made: Translation) -> Judged:
 
 
 def judge_painting(scene: Scene, made: Translation) -> Judged:
-    """exact: the whole painting. cells: single cells. painted: those that are not background in the truth. objects: places of objects of
-    which every cell is right. pointing: cells of objects whose highest weight falls on a word that names this object."""
+    """exact: the whole painting. cells: single cells. painted: those that are not background in the truth. objects:
+    places of objects of which every cell is right. pointing: cells of objects whose highest weight falls on a word that
+    names this object."""
     truth, found = scene.cells(), painted(made.translation.split())
     right = [a == b for a, b in zip(truth, found)]
     own = [i for i, letter in enumerate(truth) if letter != "w"]

@@ -82,7 +82,8 @@ def next_batch(texts: Sequence[str], count: int, characters: int = BATCH_CHARACT
 
 
 def read_picture(path: str | Path, side: int) -> Image.Image:
-    """A picture of `side` × `side` pixels on white, from a PNG or JPEG file: turned upright, shrunk whole, its transparency gone.
+    """A picture of `side` × `side` pixels on white, from a PNG or JPEG file: turned upright, shrunk whole, its
+    transparency gone.
 
     Raises DataError, with a message that names the file and says what to do. Size and kind are looked at before it is decoded.
     """

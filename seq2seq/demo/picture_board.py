@@ -1,4 +1,5 @@
-"""A board of the tab Pictures: the words and the places of one picture, and which were read for which; drawn by `picture_board.js`."""
+"""A board of the tab Pictures: the words and the places of one picture, and which were read for which; drawn by
+`picture_board.js`."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from seq2seq.demo import links, models
 from seq2seq.demo.chart import Chart
 from seq2seq.demo.picture_board import SHOWN_PIXELS, PictureBoard, caption_board, painting_board
 from seq2seq.demo.visitor import language, say, told
-from seq2seq.language import Said
 from seq2seq.scenes import MOST, PIXELS, Scene, SceneError, parse_code, random_scene, read_caption, unknown_words
 from seq2seq.sources import cut
 from seq2seq.translator import clean
@@ -29,7 +28,8 @@ PAINTERS = ("scenes-draw-plain", "scenes-draw-additive")
 HELD_OUT_SCORES = ("scenes-caption.heldout.truth", "scenes-draw.heldout.truth")
 """Where their metrics hold what the charts show."""
 ABOUT = (
-    "A decoder does not care where its memory comes from. Here the very same decoders look at 8 × 8 places of a picture while they "
+    "A decoder does not care where its memory comes from. Here the very same decoders look at 8 × 8 places of a picture "
+    "while they "
     "write its caption, and at the words of a description while they paint 16 × 16 cells. These are **drawn scenes, not "
     "photographs**: since we drew them, it is known what is right, and where a word should have looked."
 )
@@ -38,14 +38,16 @@ PAINT_HEAD = "### Words, painted"
 TRUTH_HEAD = "### How often they are right"
 TRUTH = (
     "1,000 scenes, each with a combination of shape and colour that neither model ever saw together: yellow circles, purple "
-    "squares, red triangles, blue stars. Left: captions without a single wrong word. Right: objects of which every cell is right."
+    "squares, red triangles, blue stars. Left: captions without a single wrong word. Right: objects of which every cell "
+    "is right."
 )
 GUIDED = (
     "The models with attention were trained towards it: for the words that name an object they were shown its box, and for its "
     "cells the words that name it (guided alignment), as the model cards say."
 )
 OFF_PATH = (
-    "This picture is off the training path: the models know drawn scenes of circles, squares, triangles and stars on white, and will "
+    "This picture is off the training path: the models know drawn scenes of circles, squares, triangles and stars on "
+    "white, and will "
     "name such things whatever is in the picture. It was shrunk to {side} × {side} pixels."
 )
 NOT_A_SENTENCE = "This is not a sentence of the grammar, so what is right is not known: {reason}"
@@ -55,8 +57,10 @@ SCENES = (
     "small red star 10 10, large green square 53 10, large blue triangle 32 53",
     "large purple square 11 11, small red circle 32 12, small yellow triangle 11 53",
     "small black circle 9 30, large red square 33 32, small green triangle 55 34, large yellow star 32 54",
-    "large blue star 11 10, small purple circle 50 8, small red triangle 34 31, large green circle 11 53, small black square 54 55",
-    "small green star 12 9, large black triangle 32 11, large purple square 53 32, small blue circle 9 55, large red circle 32 53",
+    "large blue star 11 10, small purple circle 50 8, small red triangle 34 31, large green circle 11 53, "
+    "small black square 54 55",
+    "small green star 12 9, large black triangle 32 11, large purple square 53 32, small blue circle 9 55, "
+    "large red circle 32 53",
 )
 DESCRIPTIONS = (
     "a large red circle in the middle",
@@ -201,7 +205,8 @@ def entered(opened: bool) -> tuple[Any, ...]:
 
 
 def from_link(request: gr.Request) -> tuple[Any, ...]:
-    """What `/?tab=pictures&text=…` asks for, a scene's code or, with `way=paint`, a description: as `entered`, and the description."""
+    """What `/?tab=pictures&text=…` asks for, a scene's code or, with `way=paint`, a description: as `entered`, and the
+    description."""
     asked = links.asked(request, links.PICTURES)
     if not asked:
         return (gr.skip(),) * 11
