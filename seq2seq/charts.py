@@ -29,7 +29,7 @@ BAHDANAU = (
     "shape: in their figure 2 the model without attention falls off as sentences get longer."
 )
 SENTENCES = "{count} sentences, 95 % interval {low:.1f} to {high:.1f}"
-RIGHT = {"exact": "captions without a mistake, %", "objects": "whole objects right, %"}
+RIGHT = {"exact": "captions without a mistake, %", "whole": "whole objects right, %"}
 SIDES = ("left", "right")
 LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 MARKS = {"left": {"symbol": "square", "dash": "dot"}, "right": {"symbol": "circle", "dash": "solid"}}

@@ -105,6 +105,7 @@ def training_record(run: Run, command: str, before: dict[str, Any] | None = None
         "devices": run.accelerator.num_processes,
         "torch": torch.__version__,
         **({"reverse": True} if run.config.reverse else {}),
+        **({"links": [Path(path).name for path in run.config.links]} if run.config.links else {}),
         **({"before": before} if before else {}),
     }
 

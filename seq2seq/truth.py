@@ -86,7 +86,7 @@ def judge_caption(scene: Scene, made: Translation) -> Judged:
 
 
 def judge_painting(scene: Scene, made: Translation) -> Judged:
-    """exact: the whole painting. cells: single cells. painted: those that are not background in the truth. objects:
+    """exact: the whole painting. cells: single cells. painted: those that are not background in the truth. whole:
     places of objects of which every cell is right. pointing: cells of objects whose highest weight falls on a word that
     names this object."""
     truth, found = scene.cells(), painted(made.translation.split())
@@ -97,7 +97,7 @@ def judge_painting(scene: Scene, made: Translation) -> Judged:
         "exact": (int(all(right)), 1),
         "cells": (sum(right), len(right)),
         "painted": (sum(right[i] for i in own), len(own)),
-        "objects": (sum(objects), len(objects)),
+        "whole": (sum(objects), len(objects)),
     }
     if made.attention is None:
         return judged

@@ -65,7 +65,7 @@ def painting_board(made: Translation, label: str, scene: Scene | None = None, pl
     sentences = []
     if scene:
         judged = judge_painting(scene, made)
-        (right, count), (cells, every) = judged["objects"], judged["cells"]
+        (right, count), (cells, every) = judged["whole"], judged["cells"]
         sentences.append(say(PAINTED, right=right, count=count, cells=cells, all=every))
         if "pointing" in judged:
             sentences.append(say(READ, right=judged["pointing"][0], count=judged["pointing"][1]))

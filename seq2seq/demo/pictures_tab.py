@@ -11,6 +11,7 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 
+from seq2seq.card import MEASURES
 from seq2seq.charts import right_by_objects
 from seq2seq.data import DataError
 from seq2seq.demo import links, models
@@ -81,7 +82,7 @@ def label(name: str) -> str:
 
 def failed(error: Exception) -> tuple[Any, ...]:
     """The reason in the place of both boards, and no table."""
-    return {"message": told(error)}, {"message": ""}, None
+    return {"message": told(error)}, None, None
 
 
 def describe(code: str, play: bool = True) -> tuple[Any, ...]:
@@ -175,7 +176,7 @@ def scores() -> dict[str, dict[str, Any]]:
 def charts() -> tuple[Any, Any]:
     """Exact captions, and whole objects painted right, by number of objects."""
     made = []
-    for names, measure in ((CAPTIONERS, "exact"), (PAINTERS, "objects")):
+    for names, measure in ((CAPTIONERS, "exact"), (PAINTERS, "whole")):
         rows = {label(name): scores()[name].get("by_objects", []) for name in names}
         known = any(rows.values())
         made.append({"figure": right_by_objects(rows, measure, language()) if known else None, "note": ""})
@@ -189,12 +190,6 @@ def numbers() -> pd.DataFrame:
         for name, known in scores().items()
     ]
     return pd.DataFrame(rows, columns=[say("model"), *(say(MEASURES[key]) for key in MEASURES)])
-
-
-MEASURES = {
-    "exact": "all of it", "size": "size", "colour": "colour", "shape": "shape", "where": "where", "cells": "cells",
-    "painted": "cells of objects", "objects": "whole objects", "pointing": "looked at the right thing",
-}  # fmt: skip
 
 
 def entered(opened: bool) -> tuple[Any, ...]:
