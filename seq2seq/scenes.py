@@ -31,13 +31,18 @@ COLOURS = {
     "purple": "#8e44ad",
     "black": "#222222",
 }
-OUTLINE = "#222222"
-"""Every object has one: yellow on white is hard to see, for people too."""
 SHAPES = ("circle", "square", "triangle", "star")
 SIZES = {"small": 10, "large": 18}
 """Pixels of a side of the box."""
-HELD_OUT = frozenset({("circle", "yellow"), ("square", "purple"), ("triangle", "red"), ("star", "blue")})
-"""Shapes and colours that no training scene has together."""
+HELD_OUT = frozenset(
+    {
+        ("small", "yellow", "circle"),
+        ("large", "purple", "square"),
+        ("small", "red", "triangle"),
+        ("large", "blue", "star"),
+    }
+)
+"""Sizes, colours and shapes that no training scene has together; of each two it has them."""
 BACKGROUND, LETTERS = "w", {"red": "r", "green": "g", "blue": "b", "yellow": "y", "purple": "p", "black": "k"}
 """How the cells of a painting are written."""
 SPLITS = {"train": 1, "valid": 2, "test": 3, "heldout": 4}
@@ -146,13 +151,13 @@ class Scene:
         for thing in self.things:
             left, top, right, bottom = (fine * side for side in thing.box)
             width = right - left
-            ink = {"fill": COLOURS[thing.colour], "outline": OUTLINE, "width": fine}
+            ink = COLOURS[thing.colour]
             if thing.shape == "circle":
-                pen.ellipse((left, top, right - 1, bottom - 1), **ink)
+                pen.ellipse((left, top, right - 1, bottom - 1), ink)
             elif thing.shape == "square":
-                pen.rectangle((left, top, right - 1, bottom - 1), **ink)
+                pen.rectangle((left, top, right - 1, bottom - 1), ink)
             else:
-                pen.polygon([(left + x * (width - 1), top + y * (width - 1)) for x, y in CORNERS[thing.shape]], **ink)
+                pen.polygon([(left + x * (width - 1), top + y * (width - 1)) for x, y in CORNERS[thing.shape]], ink)
         return image.reduce(4)
 
     def caption(self, language: str = "en") -> str:
@@ -342,9 +347,8 @@ def random_scene(draw: random.Random, held_out: bool = False, count: int = 0) ->
     things = []
     places = draw.sample(PLACES, count or draw.randint(1, MOST))
     for number, (row, column) in enumerate(places):
-        shapes = [(s, c) for s in SHAPES for c in COLOURS if ((s, c) in HELD_OUT) == (held_out and number == 0)]
-        shape, colour = draw.choice(shapes)
-        size = draw.choice(list(SIZES))
+        kinds = [kind for kind in KINDS if (kind in HELD_OUT) == (held_out and number == 0)]
+        size, colour, shape = draw.choice(kinds)
         loose = 10 - SIZES[size] // 2  # what is free around the box within its place
         x, y = (middle(at) + draw.randint(-loose, loose) for at in (column, row))
         things.append(Thing(size, colour, shape, x, y))

@@ -76,7 +76,7 @@ def load_tokenizers(path: str | Path) -> tuple[Reader, Tokenizer]:
         return joint, joint
     target = Tokenizer.from_json(json.dumps(both["target"]), f"{path}, target,")
     source = both["source"]
-    if isinstance(source, dict) and source.keys() == {"reader"} and source["reader"] in READERS:
+    if isinstance(source, dict) and source.keys() == {"reader"} and source["reader"] in list(READERS):
         return READERS[source["reader"]](), target
     return Tokenizer.from_json(json.dumps(source), f"{path}, source,"), target
 

@@ -39,7 +39,10 @@ from seq2seq.scenes import (
 )
 
 SEEDS = st.integers(0, 10**9)
-FIVE = "large yellow circle 11 11, small red star 32 10, small blue square 53 30, large green triangle 11 53, small black star 50 50"
+FIVE = (
+    "large yellow circle 11 11, small red star 32 10, small blue square 53 30, large green triangle 11 53, "
+    "small black star 50 50"
+)
 
 
 def scene_of(seed: int, held_out: bool = False) -> Scene:
@@ -64,7 +67,8 @@ def test_a_caption_as_people_read_it() -> None:
         "a small red circle at the top left, far right of it a large blue square, far below and left of it a small green star"
     )
     assert scene.caption("fr") == (
-        "un petit cercle rouge en haut à gauche, loin à droite un grand carré bleu, loin en dessous et à gauche une petite étoile verte"
+        "un petit cercle rouge en haut à gauche, loin à droite un grand carré bleu, "
+        "loin en dessous et à gauche une petite étoile verte"
     )
 
 
@@ -80,8 +84,18 @@ def test_splits_are_endless_and_the_same_for_the_same_seed(split: str) -> None:
     assert some == list(islice(scenes(split), 200)) != list(islice(scenes(split, seed=2), 200))
     assert {len(scene.things) for scene in some} == set(range(1, MOST + 1))
     for scene in some:
-        new = [thing for thing in scene.things if (thing.shape, thing.colour) in HELD_OUT]
+        new = [thing for thing in scene.things if (thing.size, thing.colour, thing.shape) in HELD_OUT]
         assert bool(new) == (split == "heldout")
+
+
+def test_of_what_is_held_out_every_two_are_seen_together() -> None:
+    seen = {
+        (thing.size, thing.colour, thing.shape) for scene in islice(scenes("train"), 2000) for thing in scene.things
+    }
+    for size, colour, shape in HELD_OUT:
+        assert any((s, c) == (size, colour) for s, c, _ in seen)
+        assert any((c, h) == (colour, shape) for _, c, h in seen)
+        assert any((s, h) == (size, shape) for s, _, h in seen)
 
 
 def test_no_split_repeats_another() -> None:
@@ -92,7 +106,9 @@ def test_no_split_repeats_another() -> None:
 def test_the_picture_is_the_same_for_the_same_scene() -> None:
     scene = parse_code(FIVE)
     digests = {hashlib.sha256(scene.draw().tobytes()).hexdigest() for _ in range(3)}
-    assert len(digests) == 1 and scene.draw().size == (PIXELS, PIXELS) and scene.draw(4).size == (4 * PIXELS, 4 * PIXELS)
+    assert (
+        len(digests) == 1 and scene.draw().size == (PIXELS, PIXELS) and scene.draw(4).size == (4 * PIXELS, 4 * PIXELS)
+    )
 
 
 @given(SEEDS)
@@ -132,7 +148,9 @@ def test_a_painting_that_ended_early_is_background_from_there() -> None:
 
 def test_shapes_can_be_told_apart_in_cells() -> None:
     for size in ("small", "large"):
-        drawn = [frozenset(Thing(size, "red", shape, 32, 32).cells) for shape in ("circle", "square", "triangle", "star")]
+        drawn = [
+            frozenset(Thing(size, "red", shape, 32, 32).cells) for shape in ("circle", "square", "triangle", "star")
+        ]
         assert len(set(drawn)) == 4
 
 
@@ -152,7 +170,14 @@ def test_links_go_from_what_is_named_to_what_names_it(seed: int, language: str) 
 
 
 def test_sizes_are_content_only_where_asked_for() -> None:
-    assert content_words("a small red circle at the top, below it a large blue star") == {1: 0, 2: 0, 3: 0, 11: 1, 12: 1, 13: 1}
+    assert content_words("a small red circle at the top, below it a large blue star") == {
+        1: 0,
+        2: 0,
+        3: 0,
+        11: 1,
+        12: 1,
+        13: 1,
+    }
     assert content_words("a small red circle at the top", sizes=False) == {2: 0, 3: 0}
 
 
