@@ -74,11 +74,12 @@ def load_tokenizers(path: str | Path) -> tuple[Reader, Tokenizer]:
     if not (isinstance(both, dict) and both.keys() == {"source", "target"}):
         joint = Tokenizer.from_json(text, str(path))
         return joint, joint
-    target = Tokenizer.from_json(json.dumps(both["target"]), f"{path}, target,")
     source = both["source"]
     if isinstance(source, dict) and source.keys() == {"reader"} and source["reader"] in list(READERS):
-        return READERS[source["reader"]](), target
-    return Tokenizer.from_json(json.dumps(source), f"{path}, source,"), target
+        reader = READERS[source["reader"]]()
+    else:
+        reader = Tokenizer.from_json(json.dumps(source), f"{path}, source,")
+    return reader, Tokenizer.from_json(json.dumps(both["target"]), f"{path}, target,")
 
 
 def save_tokenizers(source: Reader, target: Tokenizer) -> str:
