@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seq2seq.config import ModelConfig
-from seq2seq.model import decoder_class
+from seq2seq.model import decoder_class, encoder_class
 
 SOURCES = {
     "multi30k": (
@@ -17,9 +17,30 @@ SOURCES = {
         "[manythings.org/anki](https://www.manythings.org/anki/): everyday language. "
         "CC BY 2.0 FR; attribution: tatoeba.org and manythings.org/anki."
     ),
+    "scenes": "Drawn scenes and their captions, made by `python -m seq2seq scenes`. They are drawings, not photographs.",
     "hansards": "Word alignments of Hansards sentences, from the HLT-NAACL 2003 shared task; only for scoring.",
 }
 """What is to be said of a data file, by the beginning of its name."""
+EXAMPLES = {
+    "caption": "small red star 10 10, large blue square 53 32",
+    "draw": "a large red circle in the middle",
+    "reverse": "Un homme fait du vélo.",
+    "import": "a sentence of yours",
+    "": "A man rides a bike.",
+}
+KINDS = {
+    "caption": "A model of Attention Lens that puts a drawn scene into words",
+    "draw": "A model of Attention Lens that paints a described scene, 16 × 16 cells, one after the other",
+    "reverse": "A French to English translator of Attention Lens",
+    "import": "A translator of Attention Lens",
+    "": "An English to French translator of Attention Lens",
+}
+"""What a card says a model is, by its task."""
+MEASURES = {
+    "exact": "all of it", "size": "size", "colour": "colour", "shape": "shape", "where": "where", "cells": "cells",
+    "painted": "cells of objects", "whole": "whole objects", "pointing": "looked at the right thing",
+}  # fmt: skip
+"""What `evaluate --truth` measures."""
 RECORDS = ("training", "import")
 """Metrics that tell how the weights came about; the others are scores."""
 
@@ -28,18 +49,15 @@ def model_card(name: str, config: ModelConfig, metrics: dict[str, Any]) -> str:
     """The card of checkpoint `name` as Markdown with the Hub's YAML front matter; no number that is not in `metrics`
     or `config`."""
     sets = {key: value for key, value in metrics.items() if key not in RECORDS}
-    imported = "import" in metrics
-    reverse = metrics.get("training", {}).get("reverse", False)
-    translator = "A" if imported else "A French to English" if reverse else "An English to French"
-    example = "a sentence of yours" if imported else "Un homme fait du vélo." if reverse else "A man rides a bike."
+    task = _task(config, metrics)
+    encoder = "the EncoderRNN of the PyTorch tutorial" if config.classic else encoder_class(config.encoder).about
     parts = [
         _front_matter(config, metrics),
-        f"# {name}\n\n{translator} translator of Attention Lens: "
-        f"{'the EncoderRNN of the PyTorch tutorial' if config.classic else 'a bidirectional GRU encoder'} and "
+        f"# {name}\n\n{KINDS[task]}: {encoder} and "
         f"{decoder_class(config.kind).describe(config.kind)}. It is small enough to show at "
         f"work, word by word, on a laptop.\n\n```python\nfrom seq2seq import Translator\n\n"
         f'print(Translator.from_checkpoint("checkpoints/{name}").translate('
-        f'"{example}").translation)\n```',
+        f'"{EXAMPLES[task]}").translation)\n```',
         _sizes(config, metrics),
         _data(metrics),
         _training(metrics.get("training", {})),
@@ -48,6 +66,13 @@ def model_card(name: str, config: ModelConfig, metrics: dict[str, Any]) -> str:
         _limits(config, metrics),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _task(config: ModelConfig, metrics: dict[str, Any]) -> str:
+    """Which of KINDS it is."""
+    if not config.translates:
+        return "draw" if config.target_pieces else "caption"
+    return "import" if "import" in metrics else "reverse" if metrics.get("training", {}).get("reverse") else ""
 
 
 def _names(metrics: dict[str, Any]) -> list[str]:
@@ -63,7 +88,9 @@ def _known_sources(metrics: dict[str, Any]) -> list[str]:
 
 
 def _front_matter(config: ModelConfig, metrics: dict[str, Any]) -> str:
-    sources = [source for source in _known_sources(metrics) if source != "hansards"]
+    sources = [source for source in _known_sources(metrics) if source not in ("hansards", "scenes")]
+    if not config.translates:
+        return "---\nlanguage:\n- en\n- fr\nlicense: mit\nlibrary_name: seq2seq\ntags:\n- seq2seq\n- rnn\n- gru\n---"
     lines = [] if "import" in metrics else ["language:", "- en", "- fr"]
     if "multi30k" in sources:
         lines += ["license: other", "license_name: non-commercial-research-and-education"]
@@ -79,8 +106,10 @@ def _sizes(config: ModelConfig, metrics: dict[str, Any]) -> str:
     if "import" in metrics:
         rows.append(("vocabulary of the source (whole words)", config.source_vocabulary))
         rows.append(("vocabulary of the target (whole words)", config.vocab_size))
-    else:
+    elif config.translates:
         rows.append(("vocabulary (joint BPE)", config.vocab_size))
+    else:
+        rows.append(("pieces of the target", config.vocab_size))
     rows += [("embedding", config.embedding_size), ("hidden", config.hidden_size)]
     if config.kind == "additive":
         rows.append(("attention", config.attention_size))
@@ -136,6 +165,7 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
         return ""
     scored = {key: value for key, value in sets.items() if "bleu" in value}
     aligned = {key: value for key, value in sets.items() if "aer" in value}
+    true = {key.removesuffix(".truth"): value for key, value in sets.items() if "by_objects" in value}
     judged = {
         key.removesuffix(".faithfulness"): value for key, value in sets.items() if value.get("matters") is not None
     }
@@ -167,6 +197,16 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
             "| does the highlight matter? | words | it does | masked, nats | another word masked, nats |\n"
             "|---|---|---|---|---|\n" + "\n".join(rows)
         )
+    for key, value in true.items():
+        names = [measure for measure in value if measure in MEASURES]
+        lines = [
+            f"| {row['objects']} | {row['scenes']:,} | " + " | ".join(f"{100 * row[m]:.1f}" for m in names) + " |"
+            for row in (*value["by_objects"], value | {"objects": "all"})
+        ]
+        parts.append(
+            f"{key}, shares in percent:\n\n| objects | scenes | {' | '.join(MEASURES[m] for m in names)} |\n"
+            f"|---|---|{'---|' * len(names)}\n" + "\n".join(lines)
+        )
     commands = [value["command"] for value in sets.values() if "command" in value]
     if commands:
         parts.append("Computed by\n\n```bash\n" + "\n".join(commands) + "\n```")
@@ -174,6 +214,17 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
 
 
 def _limits(config: ModelConfig, metrics: dict[str, Any]) -> str:
+    if not config.translates:
+        lines = [
+            "It knows drawn scenes of one to five circles, squares, triangles and stars on white, and nothing else: not "
+            "photographs, not other words. Whatever it is given, it answers with such things.",
+        ]
+        if "links" in metrics.get("training", {}):
+            lines.append(
+                "Its attention was trained towards what is known of the scenes, with the weight in the command above: where "
+                "it looks is what it was taught, and no finding."
+            )
+        return "## Limits\n\n" + "\n".join(f"- {line}" for line in lines)
     lines = [
         "It translates single sentences like those it was trained on. On other text (news, long or technical "
         "sentences, names, other languages) it makes things up, fluently: do not use it where a wrong "

@@ -29,6 +29,7 @@ BAHDANAU = (
     "shape: in their figure 2 the model without attention falls off as sentences get longer."
 )
 SENTENCES = "{count} sentences, 95 % interval {low:.1f} to {high:.1f}"
+RIGHT = {"exact": "captions without a mistake, %", "whole": "whole objects right, %"}
 SIDES = ("left", "right")
 LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 MARKS = {"left": {"symbol": "square", "dash": "dot"}, "right": {"symbol": "circle", "dash": "solid"}}
@@ -191,6 +192,33 @@ def by_length(
         legend=LEGEND,
         xaxis=_axis(translate("words in the English sentence", language), type="category"),
         yaxis=_axis({"bleu": "BLEU", "chrf": "chrF"}[score], rangemode="tozero"),
+    )
+    return {"data": data, "layout": layout}
+
+
+def right_by_objects(rows: Mapping[str, Sequence[Mapping[str, Any]]], measure: str, language: str = ENGLISH) -> Spec:
+    """Of scenes, what share was right by number of objects: `rows` has for each model the "by_objects" of `evaluate
+    --truth`."""
+    data = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": escape(name, quote=False),
+            "x": [row["objects"] for row in known],
+            "y": [round(100 * row[measure], 1) for row in known],
+            "line": {"color": f"theme:{side}", "width": 2.5, "dash": MARKS[side]["dash"]},
+            "marker": {"symbol": MARKS[side]["symbol"], "size": 9},
+            "hovertemplate": "%{y:.1f} %<extra>%{fullData.name}</extra>",
+        }
+        for side, (name, known) in zip(SIDES, rows.items())
+    ]
+    layout = _layout(
+        language,
+        height=320,
+        margin={"l": 56, "r": 16, "t": 64, "b": 48},
+        legend=LEGEND,
+        xaxis=_axis(translate("objects in the scene", language), dtick=1),
+        yaxis=_axis(translate(RIGHT[measure], language), range=[-2, 104]),
     )
     return {"data": data, "layout": layout}
 

@@ -229,6 +229,10 @@ def evaluate(
     faithfulness: Annotated[
         bool, typer.Option("--faithfulness", help="With --data: does masking the most attended word matter?")
     ] = False,
+    truth: Annotated[
+        bool,
+        typer.Option("--truth", help="With --data: scenes, of which it is known what is right, and where to look."),
+    ] = False,
     reverse: Annotated[
         bool, typer.Option("--reverse", help="Score the other direction: the second column of the file is the source.")
     ] = False,
@@ -238,15 +242,18 @@ def evaluate(
     save: Annotated[bool, typer.Option("--save", help="Also write it into the checkpoint's metrics and card.")] = False,
 ) -> None:
     """Score a checkpoint: BLEU and chrF of its translations (--data), its alignment error rate (--alignment), or how often its
-    attention names the word that matters (--data and --faithfulness)."""
+    attention names the word that matters (--data and --faithfulness). With --data and --truth: of scenes, what share is
+    right."""
     if (data is None) == (alignment is None):
         raise CallError("give either --data FILE or --alignment FILE")
-    if faithfulness and (alignment or beam != 1):
-        raise CallError("--faithfulness goes with --data and greedy search; leave --alignment and --beam out")
+    if (faithfulness or truth) and (alignment or beam != 1 or faithfulness == truth):
+        flag = "--truth" if truth else "--faithfulness"
+        raise CallError(f"{flag} goes with --data and greedy search; leave other measures and --beam out")
     from seq2seq import evaluation
     from seq2seq.data import read_pairs
     from seq2seq.results import read_metrics, save_score, score_table
     from seq2seq.translator import Translator, check_search
+    from seq2seq.truth import evaluate_truth
 
     folder = project_path(checkpoint)
     with bad_input():
@@ -264,6 +271,9 @@ def evaluate(
     try:
         if faithfulness:
             result = evaluation.evaluate_faithfulness(translator, pairs)
+        elif truth:
+            with bad_input():
+                result = evaluate_truth(translator, pairs)
         elif data:
             result = evaluation.evaluate(translator, pairs, beam_size=beam)
         else:
@@ -272,7 +282,7 @@ def evaluate(
         raise CallError(f"{checkpoint} has no attention to judge; choose another --checkpoint") from None
     if save:
         given = ("--data", str(data)) if data else ("--alignment", str(alignment))
-        given += ("--faithfulness",) * faithfulness + ("--reverse",) * reverse
+        given += ("--faithfulness",) * faithfulness + ("--truth",) * truth + ("--reverse",) * reverse
         save_score(Path(folder), result, checkpoint, given, beam if data else 1)
     print(json.dumps(result, ensure_ascii=False) if as_json else score_table(result))
 
@@ -444,6 +454,21 @@ def distill(
     with whole_files(out) as [file]:
         assert file is not None, "a name was given"
         progress_notes(written(file))
+
+
+@app.command()
+def scenes(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files.")],
+    count: Annotated[int, typer.Option(min=1, help="Scenes to train on.")] = 30_000,
+    held: Annotated[int, typer.Option(min=1, help="Scenes of each split to validate and test on.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Where random numbers start.")] = 1,
+) -> None:
+    """Write drawn scenes with captions, and descriptions with paintings, as files for `train` and `evaluate`."""
+    from seq2seq.scene_data import write_scenes
+    from seq2seq.scenes import SPLITS
+
+    for path in write_scenes(out, {split: count if split == "train" else held for split in SPLITS}, seed):
+        note(f"wrote {path}")
 
 
 @app.command()

@@ -23,7 +23,11 @@ class ModelConfig:
     word_dropout: share of whole words whose embedding is set to zero in training (Gal & Ghahramani 2016); not classic.
     query_prev: whether attention is asked with the piece written last too, and not with the decoder's state alone.
     max_length: places in the memory of the classic kinds; what is longer is cut. Other kinds have no such limit.
-    source_vocab_size: pieces of the source language, if it has its own; 0 for one joint vocabulary of V.
+    source_vocab_size: pieces of the source language, if it has its own; 0 for one joint vocabulary of V. Where the source is a
+        picture, the numbers in one place of it.
+    encoder: who reads the source, one of `seq2seq.encoder.ENCODERS`.
+    target_pieces: most pieces of a target, such as the cells of a painting; 0 for as many as a translation of its source
+    may need.
     """
 
     kind: str = "additive"
@@ -36,6 +40,8 @@ class ModelConfig:
     query_prev: bool = False
     max_length: int = 40
     source_vocab_size: int = 0
+    encoder: str = "words"
+    target_pieces: int = 0
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "embedding_size", "hidden_size", "attention_size", "max_length"):
@@ -45,6 +51,10 @@ class ModelConfig:
             raise ValueError(f"max_length is {self.max_length}; it must be at most {MAX_LENGTH}: no text is that long")
         if self.source_vocab_size < 0:
             raise ValueError(f"source_vocab_size is {self.source_vocab_size}; it must be over 0, or 0 for a joint one")
+        if self.target_pieces < 0:
+            raise ValueError(f"target_pieces is {self.target_pieces}; it must be over 0, or 0 to go by the source")
+        if self.classic and self.encoder != "words":
+            raise ValueError(f"encoder is {self.encoder!r}; the classic kinds have their own, so leave it out")
         if self.query_prev and (self.classic or self.kind == "plain"):
             raise ValueError(
                 f"query_prev is set, but a {self.kind} decoder compares no query with the source; leave it out"
@@ -66,6 +76,11 @@ class ModelConfig:
     def classic(self) -> bool:
         """Whether this is one of the tutorial's systems (`seq2seq.classic`)."""
         return self.kind.startswith("classic-")
+
+    @property
+    def translates(self) -> bool:
+        """Whether it reads words and writes as many as they need: what the page's translators do."""
+        return self.encoder == "words" and not self.target_pieces
 
     @property
     def source_vocabulary(self) -> int:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -162,9 +162,13 @@ class Batch(NamedTuple):
         return Batch(self.src.to(device), self.src_lengths.to(device), self.tgt.to(device), guide)
 
 
-def pad_ids(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """(B, longest) ids filled up with `<pad>`, and (B,) lengths."""
+def pad_ids(rows: Sequence[Sequence[Any]]) -> tuple[Tensor, Tensor]:
+    """(B, longest) ids filled up with `<pad>`, and (B,) lengths. Pieces that are bytes, as of a picture, give (B, S, N)
+    numbers; all sources have equally many of them."""
     lengths = torch.tensor([len(row) for row in rows])
+    if isinstance(rows[0][0], bytes):
+        raw = bytearray(b"".join(piece for row in rows for piece in row))
+        return torch.frombuffer(raw, dtype=torch.uint8).view(len(rows), len(rows[0]), -1), lengths
     ids = torch.full((len(rows), int(lengths.max())), PAD)
     for i, row in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)

@@ -34,7 +34,7 @@ from seq2seq.checkpoint import (
 from seq2seq.classic import CLASSIC, ClassicEncoder
 from seq2seq.config import ModelConfig
 from seq2seq.decoder import AttentionDecoder, Decoder, PlainDecoder
-from seq2seq.encoder import Embedding, Encoder
+from seq2seq.encoder import ENCODERS, Embedding, Encoder, PictureEncoder
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 """What weights may be stored in; they are computed in float32."""
@@ -62,11 +62,21 @@ def decoder_class(kind: str) -> type[Decoder]:
     return CLASSIC.get(kind) or (AttentionDecoder if kind in ATTENTIONS else PlainDecoder)
 
 
+def encoder_class(name: str) -> type[Encoder] | type[PictureEncoder]:
+    """The class that reads the source. Raises ValueError for one that does not exist."""
+    if name not in ENCODERS:
+        raise ValueError(f"unknown encoder {name[:40]!r}; choose one of {', '.join(ENCODERS)}")
+    return ENCODERS[name]
+
+
 def read_known_config(path: Path) -> ModelConfig:
     """As `read_config`, of a kind that there is."""
     config = read_config(path)
     if config.kind not in kinds():
         unknown = f"unknown kind {config.kind[:40]!r}, not one of {', '.join(kinds())}"
+        raise CheckpointError(f"{path} does not describe a model: {unknown}; {UPGRADE}")
+    if not config.classic and config.encoder not in ENCODERS:
+        unknown = f"unknown encoder {config.encoder[:40]!r}, not one of {', '.join(ENCODERS)}"
         raise CheckpointError(f"{path} does not describe a model: {unknown}; {UPGRADE}")
     return config
 
@@ -85,7 +95,7 @@ class Seq2Seq(nn.Module, ModelHubMixin):
             return
         embedding = Embedding(config, config.vocab_size)
         source = Embedding(config, config.source_vocab_size) if config.source_vocab_size else embedding
-        self.encoder, self.decoder = Encoder(config, source), decoder(config, embedding)
+        self.encoder, self.decoder = encoder_class(config.encoder)(config, source), decoder(config, embedding)
 
     def forward(self, src: Tensor, src_lengths: Tensor, prev: Tensor) -> tuple[Tensor, Tensor | None]:
         """src (B, S), src_lengths (B,), prev (B, T) -> logits (B, T, V) and weights (B, T, S) or None"""

@@ -20,6 +20,8 @@ HELP = {
     "dropout": "Share of single numbers set to zero in training.",
     "word_dropout": "Share of whole words whose embedding is set to zero in training.",
     "query_prev": "Ask attention with the piece written last too, not with the decoder's state alone.",
+    "encoder": "Who reads the source: words, or picture.",
+    "target_pieces": "Most pieces of a target; 0 for as many as a translation of its source may need.",
     "max_length": "Source pieces that the classic kinds have room for; the rest of a sentence is cut.",
     "data": "Training pairs: source, tab, reference (.tsv, .csv, or either with .gz). May be given several times.",
     "valid": "Validation pairs, with one or more references. May be given several times.",

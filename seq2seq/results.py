@@ -58,14 +58,17 @@ def evaluate_command(checkpoint: str, given: Sequence[str], beam_size: int = 1) 
 def save_score(folder: Path, result: dict[str, Any], checkpoint: str, given: Sequence[str], beam_size: int) -> None:
     """Puts one result of `evaluate` into the metrics; `given` is its flag and file, such as --data FILE, and other flags."""
     command = evaluate_command(checkpoint, given, beam_size)
-    name = data_name(given[1], beam_size) + ".faithfulness" * ("--faithfulness" in given)
+    name = data_name(given[1], beam_size)
+    name += ".faithfulness" * ("--faithfulness" in given) + ".truth" * ("--truth" in given)
     metrics = read_metrics(folder) | {name: {**result, "command": command}}
     write_metrics(folder, metrics)
 
 
 def score_table(result: dict[str, Any]) -> str:
     """The object of `evaluate --json` for people."""
-    lines = [f"{name:20} {value}" for name, value in result.items() if name != "by_length"]
+    lines = [f"{name:20} {value}" for name, value in result.items() if name not in ("by_length", "by_objects")]
+    for row in result.get("by_objects", ()):
+        lines.append("  ".join(f"{name} {value}" for name, value in row.items()))
     for row in result.get("by_length", ()):
         words = f"{row['from']:>3} to {row['to']:>3} words"
         low, high = row["bleu_interval"]
@@ -102,6 +105,7 @@ def training_record(run: Run, command: str, before: dict[str, Any] | None = None
         "devices": run.accelerator.num_processes,
         "torch": torch.__version__,
         **({"reverse": True} if run.config.reverse else {}),
+        **({"links": [Path(path).name for path in run.config.links]} if run.config.links else {}),
         **({"before": before} if before else {}),
     }
 

@@ -7,7 +7,6 @@ their own (l' | herbe); English contractions stay whole (don't).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -247,22 +246,3 @@ class Tokenizer:
         """Where the words of generated `text` lie; each begins with the space before it, if there is one."""
         cut = pre_tokenizers.Split(WORD, "isolated").pre_tokenize_str(text.replace(" ", SPACE))
         return [span for _, span in cut]
-
-
-def load_tokenizers(path: str | Path) -> tuple[Tokenizer, Tokenizer]:
-    """The tokenizers of source and target in a `tokenizer.json`; a joint one is both. Errors as of `Tokenizer.load`."""
-    text = Path(path).read_text(encoding="utf-8")
-    try:
-        both = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not a tokenizer file: {error}") from error
-    if not (isinstance(both, dict) and both.keys() == {"source", "target"}):
-        joint = Tokenizer.from_json(text, str(path))
-        return joint, joint
-    source, target = (Tokenizer.from_json(json.dumps(both[side]), f"{path}, {side},") for side in ("source", "target"))
-    return source, target
-
-
-def save_tokenizers(source: Tokenizer, target: Tokenizer) -> str:
-    """What `load_tokenizers` reads, for two that are not the same."""
-    return json.dumps({side: json.loads(one.to_json()) for side, one in (("source", source), ("target", target))})

@@ -19,11 +19,12 @@ from tqdm import tqdm
 
 from seq2seq import augment
 from seq2seq.checkpoint import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_sealed, write_beside
-from seq2seq.config import PAD, ModelConfig, TrainConfig
+from seq2seq.config import EOS, PAD, ModelConfig, TrainConfig
 from seq2seq.data import Corpus, DataError, Item, Links, Pair, read_links, read_pairs
 from seq2seq.evaluation import validation_bleu
 from seq2seq.model import Seq2Seq
-from seq2seq.tokenizer import Pieces, Tokenizer
+from seq2seq.sources import Reader, load_tokenizers, save_tokenizers
+from seq2seq.tokenizer import SPECIALS, Pieces, Tokenizer
 from seq2seq.training_state import Progress, TrainingError, has_state, load_state, save_state
 from seq2seq.translator import TextError, Translator, clean
 
@@ -87,7 +88,7 @@ def read_valid(config: TrainConfig) -> list[list[Pair]]:
     return files
 
 
-def encode_corpus(files: list[list[Pair]], config: TrainConfig, tokenizer: Tokenizer) -> Corpus:
+def encode_corpus(files: list[list[Pair]], config: TrainConfig, reader: Reader, tokenizer: Tokenizer) -> Corpus:
     """Pairs as ids. Pairs with over `max_pieces` pieces on a side are left out: they cost memory and teach little."""
     pairs, repeat, links = [], [], []
     for i, file in enumerate(files):
@@ -97,7 +98,7 @@ def encode_corpus(files: list[list[Pair]], config: TrainConfig, tokenizer: Token
             raise DataError(f"{config.links[i]} has {len(words)} lines, but {config.data[i]} {len(file)} pairs")
         counted = [(number, pair, times) for number, pair in enumerate(file)]
         counted += varied(file, times, config)
-        sources = tokenizer.encode_batch([pair.source for _, pair, _ in counted])
+        sources = reader.encode_batch([pair.source for _, pair, _ in counted])
         targets = tokenizer.encode_batch([pair.references[0] for _, pair, _ in counted])
         for place, ((number, _, times), source, target) in enumerate(zip(counted, sources, targets)):
             if max(len(source.ids), len(target.ids)) > config.max_pieces:
@@ -141,24 +142,30 @@ def still_there(links: Links, source: Pieces, new_source: Pieces, target: Pieces
 
 
 def piece_links(source: Pieces, target: Pieces, links: Links) -> np.ndarray:
-    """Links between words -> (N, 2) indexes of the pieces of either, target first; `<eos>` to `<eos>` comes last.
+    """Links between words -> (N, 2) indexes of the pieces of either, target first; `<eos>` to `<eos>` comes last, if
+    both have one.
 
     Raises IndexError for a word that is not there.
     """
-    places = [[[] for _ in one.words[:-1]] for one in (source, target)]  # `<eos>` is no word that an aligner sees
-    for one, of in zip((source, target), places):
-        for piece, word in enumerate(one.word_of[:-1]):
+    ends = [one.words[-1:] == (SPECIALS[EOS],) for one in (source, target)]  # which is no word that an aligner sees
+    places = [[[] for _ in one.words[: len(one.words) - end]] for one, end in zip((source, target), ends)]
+    for one, end, of in zip((source, target), ends, places):
+        for piece, word in enumerate(one.word_of[: len(one.word_of) - end]):
             of[word].append(piece)
     found = [(t, s) for i, j in sorted(links) for t in places[1][j] for s in places[0][i]]
-    return np.array([*found, (len(target.ids) - 1, len(source.ids) - 1)], dtype=np.int16)
+    last = [(len(target.ids) - 1, len(source.ids) - 1)] * all(ends)
+    return np.array([*found, *last], dtype=np.int16).reshape(-1, 2)
 
 
 class Run:
     """One training run in one process: model, optimizer, moving average, and the folder they are written to."""
 
-    def __init__(self, model: Seq2Seq, tokenizer: Tokenizer, corpus: Corpus, config: TrainConfig, out: Path) -> None:
+    def __init__(
+        self, model: Seq2Seq, reader: Reader, tokenizer: Tokenizer, corpus: Corpus, config: TrainConfig, out: Path
+    ) -> None:
         self.accelerator = Accelerator(mixed_precision=config.mixed_precision)
-        self.config, self.corpus, self.out, self.tokenizer = config, corpus, out, tokenizer
+        self.config, self.corpus, self.out = config, corpus, out
+        self.reader, self.tokenizer = reader, tokenizer
         optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98))
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.average = {name: p.detach().clone() for name, p in self.plain_model.named_parameters()}
@@ -303,7 +310,7 @@ class Run:
         """Validation BLEU of the averaged weights; a better one is written to the checkpoint, every one to the log."""
         progress, config = self.progress, self.config
         with self.averaged() as model:
-            translator = Translator(model, self.tokenizer)
+            translator = Translator(model, self.reader, target_tokenizer=self.tokenizer)
             bleus = [validation_bleu(translator, file) for file in valid]
         bleu = sum(bleus) / len(bleus)
         progress.seconds = time.perf_counter() - began
@@ -359,13 +366,14 @@ def train(
     if tokenizer and (resume or start_from):
         read_sealed(tokenizer)
     if tokenizer:
-        pieces = Tokenizer.load(tokenizer)
+        reader, pieces = load_tokenizers(tokenizer)
     else:
         texts = (text for file in files for pair in file for text in (pair.source, pair.references[0]))
-        pieces = Tokenizer.train(texts, model_config.vocab_size)
-    corpus = encode_corpus(files, config, pieces)
+        reader = pieces = Tokenizer.train(texts, model_config.vocab_size)
+    corpus = encode_corpus(files, config, reader, pieces)
     torch.manual_seed(config.seed)
-    model_config = replace(model_config, vocab_size=len(pieces))
+    own = 0 if reader is pieces else len(reader)
+    model_config = replace(model_config, vocab_size=len(pieces), source_vocab_size=own)
     if begun:
         free = {"dropout": model_config.dropout, "word_dropout": model_config.word_dropout}
         if not begun.config.query_prev:  # what it adds begins at zero, so that the model is still the same
@@ -375,13 +383,13 @@ def train(
     model = Seq2Seq(model_config)
     if begun:
         model.load_state_dict(model.state_dict() | begun.state_dict())
-    run = Run(model, pieces, corpus, config, out)
+    run = Run(model, reader, pieces, corpus, config, out)
     if resume:
         run.load_state()
     elif run.accelerator.is_main_process:
         out.mkdir(parents=True, exist_ok=True)
         write_beside(out / CONFIG_FILE, json.dumps(asdict(run.plain_model.config), indent=2) + "\n")
-        write_beside(out / TOKENIZER_FILE, pieces.to_json())
+        write_beside(out / TOKENIZER_FILE, save_tokenizers(reader, pieces))
     on_start(run)
     run.train(valid)
     return run

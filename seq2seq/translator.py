@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -34,7 +34,8 @@ from seq2seq.search import (
     grow,
     tree,
 )
-from seq2seq.tokenizer import SPACE, Pieces, Tokenizer, load_tokenizers
+from seq2seq.sources import Reader, load_tokenizers
+from seq2seq.tokenizer import SPACE, Pieces, Tokenizer
 from seq2seq.translation import Translation
 
 MAX_CHARACTERS = 1000
@@ -130,11 +131,12 @@ class Translator:
     new_deadline: Callable[[], Deadline | None] = staticmethod(lambda: None)
 
     def __init__(
-        self, model: Seq2Seq, tokenizer: Tokenizer, name: str = "", target_tokenizer: Tokenizer | None = None
+        self, model: Seq2Seq, tokenizer: Reader, name: str = "", target_tokenizer: Tokenizer | None = None
     ) -> None:
         """tokenizer: of the source, and of the target too unless that has its own, `target_tokenizer`."""
-        self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
-        self.target_tokenizer = target_tokenizer or tokenizer
+        self.model, self.name = model.eval(), name
+        self.tokenizer: Reader = tokenizer
+        self.target_tokenizer: Tokenizer = target_tokenizer or cast(Tokenizer, tokenizer)
         self._twin: Translator | None = None
         self._twinning = threading.Lock()
 
@@ -312,6 +314,14 @@ class Translator:
         found = self.search(sources, beam_size, 1, length_penalty)
         return [self.target_tokenizer.text(h.ids, copied(source, h)) for source, [h] in zip(sources, found)]
 
+    def answer(self, text: str, source: Pieces) -> Translation:
+        """The greedy translation of a source that somebody else has read, such as a picture that is in no file of ours.
+
+        text: what the result calls the source."""
+        began = time.perf_counter()
+        [[hypothesis]] = self.search([source], top_k=CANDIDATES)
+        return self._translation(text, source, hypothesis, time.perf_counter() - began)
+
     def read(self, texts: Sequence[str]) -> list[Pieces]:
         """Cleaned texts as the pieces that the model is given of them: all, or what its memory has room for."""
         pieces = self.tokenizer.encode_batch(texts)
@@ -406,11 +416,10 @@ class Translator:
         encoded = self.model.encoder(src.to(self.device), lengths)
         return self.model.decoder.init_state(encoded), lengths.tolist()
 
-    @staticmethod
-    def _limit(source: Pieces) -> int:
+    def _limit(self, source: Pieces) -> int:
         """How many pieces a translation may have. French needs seldom half again as many as English; a model that falls into
         repeating itself is stopped."""
-        return min(2 * len(source.ids) + 10, MAX_PIECES)
+        return self.model.config.target_pieces or min(2 * len(source.ids) + 10, MAX_PIECES)
 
     def _translation(
         self,

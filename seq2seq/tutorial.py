@@ -21,7 +21,8 @@ from seq2seq.checkpoint import TOKENIZER_FILE, write_beside
 from seq2seq.classic import CLASSIC_SIZES
 from seq2seq.config import BOS, ModelConfig
 from seq2seq.model import Seq2Seq
-from seq2seq.tokenizer import SPACE, Tokenizer, save_tokenizers
+from seq2seq.sources import save_tokenizers
+from seq2seq.tokenizer import SPACE, Tokenizer
 
 Shapes = Mapping[str, tuple[str, ...]]
 """For each key of a `state_dict` its axes: a letter, after the number it is multiplied by."""

@@ -1,4 +1,4 @@
-"""Files that anybody may send, within limits, and their texts cut into batches after which a run can be stopped."""
+"""Files that anybody may send, within limits: texts, cut into batches after which a run can be stopped, and pictures."""
 
 from __future__ import annotations
 
@@ -6,16 +6,23 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from math import ceil
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from seq2seq.data import DataError
 from seq2seq.language import Said
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_BYTES = 5_000_000
 ENDINGS = (".tsv", ".csv", ".txt")
 """Packed files are not among them: 5 MB of gzip may unpack to gigabytes."""
 BATCH_CHARACTERS = 3000
 T = TypeVar("T")
+PICTURE_FORMATS = ("PNG", "JPEG")
+"""By what stands in the file, whatever its name says. Others are refused: an SVG is a program, a GIF may be a film."""
+MAX_PIXELS = 16_000_000
+"""Of a picture; decoded they take 64 MB. Its header tells before anything is decoded."""
 
 
 def read_upload(path: str | Path, read: Callable[[Path], Iterable[T]], max_rows: int) -> list[T]:
@@ -76,3 +83,52 @@ def next_batch(texts: Sequence[str], count: int, characters: int = BATCH_CHARACT
     """How many of `texts` make the next batch: `count`, fewer if they are long, so that a cancel never has to wait long."""
     lengths = accumulate(map(len, texts[:count]))
     return max(1, sum(length <= characters for length in lengths))
+
+
+def read_picture(path: str | Path, side: int) -> Image.Image:
+    """A picture of `side` × `side` pixels on white, from a PNG or JPEG file: turned upright, shrunk whole, its
+    transparency gone.
+
+    Raises DataError, with a message that names the file and says what to do. Size and kind are looked at before it is decoded.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    path = Path(path)
+    name = path.name
+    if not path.is_file():
+        raise DataError(Said("{path}: no such file; choose it again", path=name))
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise DataError(
+            Said(
+                "{path} has {size:,.1f} MB; the limit is {limit:.0f} MB. Save it smaller.",
+                path=name,
+                size=size / 1e6,
+                limit=MAX_BYTES / 1e6,
+            )
+        )
+    try:
+        with Image.open(path, formats=PICTURE_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DataError(
+                    Said(
+                        "{path} has {width:,} × {height:,} pixels; the limit is {limit:.0f} million. Save it smaller.",
+                        path=name,
+                        width=image.width,
+                        height=image.height,
+                        limit=MAX_PIXELS / 1e6,
+                    )
+                )
+            image.draft("RGB", (4 * side, 4 * side))  # a JPEG need not be decoded larger than this
+            upright = ImageOps.exif_transpose(image).convert("RGBA")
+    except UnidentifiedImageError:
+        raise DataError(Said("{path} is no PNG or JPEG picture; save it as one of these", path=name)) from None
+    except Image.DecompressionBombError:  # it knows the header too, and is asked first
+        raise DataError(Said("{path} has too many pixels; save it smaller", path=name)) from None
+    except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(Said("{path} is damaged or cut off; save it again", path=name)) from None
+    white = Image.new("RGBA", upright.size, "white")
+    white.alpha_composite(upright)
+    return ImageOps.pad(white.convert("RGB"), (side, side), color="white")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from seq2seq.config import EOS, PAD
 from seq2seq.data import pad_ids
-from seq2seq.encoder import Embedding, Encoder
+from seq2seq.encoder import Embedding, Encoder, PictureEncoder, with_place
+from seq2seq.sources import SceneReader
 from tests.conftest import tiny_config
 
 SOURCES = [[4, 5, 6, EOS], [7, EOS], [8, 9, 4, 4, 5, EOS]]
@@ -97,3 +100,60 @@ def test_nothing_is_dropped_outside_training():
 def test_padding_has_no_vector():
     embedding = Embedding(tiny_config("plain", 12), 12)
     assert not embedding(torch.tensor([PAD])).any()
+
+
+# -- pictures ------------------------------------------------------------------------------------------------------
+
+CODES = ("large red circle 11 11", "large red circle 53 53", "small blue star 32 10, small green square 50 53")
+
+
+def encode_scenes(codes=CODES, **changes):
+    torch.manual_seed(1)
+    config = replace(tiny_config("plain", 12), encoder="picture", source_vocab_size=192, **changes)
+    encoder = PictureEncoder(config, Embedding(config, 12)).eval()
+    src, lengths = pad_ids([pieces.ids for pieces in SceneReader().encode_batch(codes)])
+    with torch.no_grad():
+        return encoder(src, lengths), encoder
+
+
+def test_a_picture_is_encoded_like_a_sentence_of_its_places():
+    encoded, encoder = encode_scenes()
+    memory, mask, summary = encoded
+    H = encoder.rounds[0][-1].out_channels
+    assert memory.shape == (3, 64, H) and summary.shape == (3, H)
+    assert mask.all() and mask.shape == (3, 64)
+    torch.testing.assert_close(summary, memory.mean(1))
+
+
+def test_a_picture_has_the_same_vectors_in_any_batch():
+    together, _ = encode_scenes()
+    for i, code in enumerate(CODES):
+        alone, _ = encode_scenes((code,))
+        torch.testing.assert_close(alone.memory[0], together.memory[i])
+
+
+def test_a_place_is_told_where_it_is():
+    """Far from what is drawn all is blank, and still no two places have the same vector."""
+    encoded, _ = encode_scenes(("large red circle 53 53",))
+    blank = encoded.memory[0].view(8, 8, -1)[:3, :3].flatten(0, 1)
+    distances = torch.cdist(blank, blank) + torch.eye(9)
+    assert (distances > 1e-4).all()
+
+
+def test_with_place_goes_from_corner_to_corner():
+    made = with_place(torch.zeros(2, 3, 5, 4))
+    assert made.shape == (2, 5, 5, 4)
+    assert made[0, 3, :, 0].tolist() == [-1, -0.5, 0, 0.5, 1] and made[1, 4, 0, [0, 3]].tolist() == [-1, 1]
+
+
+def test_gradients_reach_all_of_the_picture_encoder():
+    _, encoder = encode_scenes()
+    src, lengths = pad_ids([pieces.ids for pieces in SceneReader().encode_batch(CODES)])
+    encoder(src, lengths).memory.pow(2).sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
+
+
+def test_a_picture_of_other_places_is_refused():
+    with pytest.raises(ValueError, match="192"):
+        config = replace(tiny_config("plain", 12), encoder="picture", source_vocab_size=48)
+        PictureEncoder(config, Embedding(config, 12))

@@ -95,6 +95,8 @@ def test_numbers_are_those_of_the_metrics() -> None:
     checked = 0
     for folder in sorted(path.parent for path in (ROOT / "checkpoints").glob("*/config.json")):
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        if "multi30k.test_2016_flickr" not in metrics:  # a model of scenes, see below
+            continue
         captions, everyday = metrics["multi30k.test_2016_flickr"], metrics["tatoeba.test"]
         scores = [[f"{row['bleu']:.1f}" for row in captions["by_length"]]]
         whole = [f"{captions['bleu']:.1f}", f"{captions['bleu_lower_tok']:.1f}", f"{everyday['bleu']:.1f}"]
@@ -107,6 +109,19 @@ def test_numbers_are_those_of_the_metrics() -> None:
             assert [*expected] in [[cell for cell in cells if cell] for cells in tables], (folder.name, expected)
             checked += 1
     assert checked >= 10
+
+
+@pytest.mark.parametrize(("way", "measure"), [("caption", "exact"), ("draw", "whole")])
+@pytest.mark.parametrize("kind", ["plain", "additive"])
+def test_numbers_of_scenes_are_those_of_the_metrics(way: str, measure: str, kind: str) -> None:
+    folder = ROOT / "checkpoints" / f"scenes-{way}-{kind}"
+    known = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    truth = known[f"scenes-{way}.heldout.truth"]
+    shares = [row[measure] for row in truth["by_objects"]] + ([truth["pointing"]] if kind != "plain" else [])
+    [row] = [line for line in README.splitlines() if line.startswith(f"| `{folder.name}` |")]
+    cells = [cell.strip() for cell in row.strip("|").split("|")[1:]]
+    expected = [f"{known['training']['parameters']:,}", *(f"{100 * share:.1f}" for share in shares)]
+    assert [cell for cell in cells if cell] == expected
 
 
 def test_layout_is_the_repository() -> None:

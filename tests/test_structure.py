@@ -13,8 +13,9 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for p
 # From the bottom up: a module may import those of lower layers, and of its own where that makes no circle.
 LAYERS = (
     {"language"},
+    {"scenes"},
     {"config", "tokenizer", "data", "checkpoint"},
-    {"encoder", "attention", "aligner", "augment", "upload"},
+    {"encoder", "attention", "aligner", "augment", "upload", "sources", "scene_data"},
     {"decoder"},
     {"classic"},
     {"model"},
@@ -32,6 +33,7 @@ LAYERS = (
         "batch",
         "scale",
         "ensemble",
+        "truth",
     },
     {"training", "trial"},
 )

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seq2seq.config import BOS, EOS, PAD, UNK
-from seq2seq.tokenizer import SPACE, SPECIALS, UNKNOWN_TEXT, Pieces, Tokenizer, load_tokenizers, save_tokenizers
+from seq2seq.sources import load_tokenizers, save_tokenizers
+from seq2seq.tokenizer import SPACE, SPECIALS, UNKNOWN_TEXT, Pieces, Tokenizer
 from seq2seq.translator import TextError, clean
 from tests.conftest import ENGLISH, FRENCH
 

@@ -17,7 +17,8 @@ from seq2seq.classic import CLASSIC
 from seq2seq.config import BOS, EOS, UNK
 from seq2seq.model import CheckpointError
 from seq2seq.search import Deadline, Hypothesis, penalty
-from seq2seq.tokenizer import SPACE, UNKNOWN_TEXT, Pieces, Tokenizer, save_tokenizers
+from seq2seq.sources import save_tokenizers
+from seq2seq.tokenizer import SPACE, UNKNOWN_TEXT, Pieces, Tokenizer
 from seq2seq.translator import (
     CANDIDATES,
     MAX_BEAM_SIZE,

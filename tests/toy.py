@@ -47,3 +47,23 @@ def corpus(count: int, seed: int = 0) -> list[tuple[str, str]]:
 def write(path, pairs: list[tuple[str, str]]):
     path.write_text("".join(f"{source}\t{target}\n" for source, target in pairs), encoding="utf-8")
     return path
+
+
+def tiny_scenes(paints: bool, kind: str = "additive"):
+    """A translator of scenes with random weights, which captions or paints."""
+    import torch
+
+    from seq2seq.config import ModelConfig
+    from seq2seq.model import Seq2Seq
+    from seq2seq.scene_data import caption_tokenizer
+    from seq2seq.scenes import cell_words
+    from seq2seq.sources import SceneReader
+    from seq2seq.tokenizer import Tokenizer
+    from seq2seq.translator import Translator
+
+    words = caption_tokenizer()
+    source, target = (words, Tokenizer.of_words(cell_words())) if paints else (SceneReader(), words)
+    sizes = {"vocab_size": len(target), "source_vocab_size": len(source), "target_pieces": 257 * paints}
+    sizes |= {"embedding_size": 8, "hidden_size": 8, "attention_size": 8, "encoder": "words" if paints else "picture"}
+    torch.manual_seed(1)
+    return Translator(Seq2Seq(ModelConfig(kind=kind, **sizes)), source, kind, target)

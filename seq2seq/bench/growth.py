@@ -23,7 +23,8 @@ from seq2seq.bench.clock import Effort, in_turn, median, seconds
 from seq2seq.bench.floors import memory
 from seq2seq.checkpoint import TOKENIZER_FILE
 from seq2seq.config import EOS
-from seq2seq.tokenizer import Pieces, save_tokenizers
+from seq2seq.sources import save_tokenizers
+from seq2seq.tokenizer import Pieces
 from seq2seq.translator import Translator
 
 IMPOSSIBLE = -1e4

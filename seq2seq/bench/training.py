@@ -80,8 +80,9 @@ def timed(
     corpus = Corpus(tuple(zip(rows[:sentences], rows[sentences:])), (1,) * sentences)
     items: list[Item] = [(i,) for i in range(sentences)]
     with tempfile.TemporaryDirectory() as folder, accelerated_on(device):
-        # Without a tokenizer, which only validating and saving ask for.
-        run = Run(Seq2Seq(config).to(device), None, corpus, settings, Path(folder))  # ty: ignore[invalid-argument-type]
+        # Without tokenizers, which only validating and saving ask for.
+        none: Any = None
+        run = Run(Seq2Seq(config).to(device), none, none, corpus, settings, Path(folder))
         run.model.train()
 
         def ours() -> None:

@@ -7,14 +7,16 @@ from urllib.parse import urlencode
 
 import gradio as gr
 
-TABS = TRANSLATE, COMPARE, INSIDE, BATCH = ("translate", "compare", "inside", "batch")
+TABS = TRANSLATE, COMPARE, INSIDE, PICTURES, BATCH = ("translate", "compare", "inside", "pictures", "batch")
 BEAMS = 10
 """The widest beam the page offers."""
 WORDS, PIECES = "words", "pieces"
 """What a picture may be of."""
 LOOKED, NEEDED = "looked", "needed"
 """What the maps of Compare may show: what a model looked at, or what it needed."""
-DEFAULTS = {"beam": "1", "unit": WORDS, "eos": "0", "reference": "", "show": LOOKED, "tab": TRANSLATE}
+CAPTION, PAINT = "caption", "paint"
+"""What Pictures may be asked to do with a text: it is a scene's code, or a description."""
+DEFAULTS = {"beam": "1", "unit": WORDS, "eos": "0", "reference": "", "show": LOOKED, "way": CAPTION, "tab": TRANSLATE}
 """What a link need not say."""
 
 

@@ -22,11 +22,12 @@ from seq2seq.demo.visitor import laid, say
 from seq2seq.language import Said
 from seq2seq.model import decoder_class, read_known_config
 from seq2seq.results import read_metrics
+from seq2seq.scenes import SceneError
 from seq2seq.translator import SearchError, TextError, Translator, choose_device
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 DEFAULT = "en-fr-additive"
-REFUSALS = (TextError, SearchError, CheckpointError, DataError)
+REFUSALS = (TextError, SearchError, CheckpointError, DataError, SceneError)
 """Errors whose message is for the visitor."""
 WITH, WITHOUT = "With attention ({kind})", "Without attention ({kind})"
 UNREADABLE = "Cannot be read ({name})"
@@ -44,18 +45,19 @@ def _without_folders() -> Iterator[None]:
 
 @cache
 def names() -> tuple[str, ...]:
-    """The checkpoints in the folder `checkpoints`, the default one first and the classic ones last. Raises CheckpointError if
+    """The translators in the folder `checkpoints`, the default one first and the classic ones last. Raises CheckpointError if
     there is none; one with a broken config is among them, and the log says what is wrong with it."""
     found = {path.parent.name for file in (CONFIG_FILE, WEIGHTS_FILE) for path in CHECKPOINTS.glob(f"*/{file}")}
+    for name in sorted(found):
+        try:
+            if not read_known_config(CHECKPOINTS / name / CONFIG_FILE).translates:
+                found.remove(name)
+        except CheckpointError as error:
+            print(error, file=sys.stderr)
     if not found:
         raise CheckpointError(
             f"no checkpoint in the folder {CHECKPOINTS.name}; train one with: python -m seq2seq train --help"
         )
-    for name in sorted(found):
-        try:
-            kind(name)
-        except CheckpointError as error:
-            print(error, file=sys.stderr)
     return tuple(sorted(found, key=lambda name: (name != DEFAULT, "classic" in name, name)))
 
 
@@ -151,6 +153,21 @@ def metrics() -> dict[str, dict[str, Any]]:
         except ValueError as error:
             print(error, file=sys.stderr)
     return {name: told for name, told in found.items() if told and all(isinstance(x, dict) for x in told.values())}
+
+
+@cache
+def picture_model(name: str) -> Translator:
+    """One of the models of scenes, always on the CPU: they are small. Raises CheckpointError."""
+    return Translator.from_checkpoint(CHECKPOINTS / name, "cpu")
+
+
+def picture_metrics(name: str) -> dict[str, Any]:
+    """What was measured of it; empty if that cannot be read."""
+    try:
+        return read_metrics(CHECKPOINTS / name)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return {}
 
 
 def device_name() -> str:

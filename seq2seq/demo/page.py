@@ -14,6 +14,7 @@ from seq2seq.demo import api, compare_tab, links, models, tools, translate_tab
 from seq2seq.demo.batch_tab import batch_tab
 from seq2seq.demo.guard import Guard, trust_proxies
 from seq2seq.demo.inside_tab import inside_tab
+from seq2seq.demo.pictures_tab import pictures_tab
 from seq2seq.demo.present import Presenter, presenter
 from seq2seq.demo.sessions import Messages, light_sessions, own_folder
 from seq2seq.demo.visitor import InVisitorsLanguage, laid, say
@@ -69,6 +70,8 @@ def build() -> gr.Blocks:
                 compare_tab.compare_tab(page)
             with gr.Tab("Inside", id=links.INSIDE) as inside:
                 filled = inside_tab(page, inside, sentence)
+            with gr.Tab("Pictures", id=links.PICTURES) as pictures:
+                pictures_tab(page, pictures)
             with gr.Tab("Batch", id=links.BATCH):
                 batch_tab()
         filled.then(links.tab, None, tabs, api_visibility="private", show_progress="hidden")

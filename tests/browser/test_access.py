@@ -27,6 +27,7 @@ READY = {
     "translate": "#attention-view .xtick",
     "compare": "#right-map .xtick",
     "inside": "#inside-view .inside-box",
+    "pictures": "#paint-additive .lens-chip",
     "batch": "#batch-run >> visible=true",
 }
 STAGED = {"translate": "body.presenting #attention-view .xtick", "compare": "body.presenting #duet .duet-word"}

@@ -14,7 +14,7 @@ from seq2seq.demo.visitor import TAGS
 from seq2seq.figures import NO_ATTENTION
 from seq2seq.language import catalogue
 
-TABS = ("translate", "compare", "inside", "batch")
+TABS = ("translate", "compare", "inside", "pictures", "batch")
 # Every text that can be seen, and what a screen reader or a pointer is told besides; without the models' words, formulas and
 # heads of tables, which are words of the sentence in one of them (tests/demo/test_visitor.py has the others).
 SHOWN = """() => {
@@ -150,6 +150,12 @@ def test_no_english_is_left(language: str, locale: str, open_page: Callable[...,
     page.locator(".inside-walk").nth(1).click()
     left["inside"] = english_in(shown(page), language)
 
+    open_tab(page, "pictures")
+    page.wait_for_selector("#paint-additive .lens-chip")
+    open_all(page)
+    page.locator("#paint-additive .lens-chip").nth(1).hover()
+    left["pictures"] = english_in(shown(page), language)
+
     open_tab(page, "batch")
     page.locator("#batch-text textarea").fill("A dog sleeps.\n\nA cat.")
     page.locator("#batch-run").click()
@@ -202,7 +208,7 @@ def test_longer_words_fit(locale: str, width: int, open_page: Callable[..., Page
         tab = page.locator("button[role=tab]").nth(TABS.index(name))
         if not tab.is_visible():  # Gradio folds tabs for which there is no room into a menu
             page.locator(".overflow-menu > button").click()
-            page.locator(".overflow-dropdown button").nth(TABS.index(name) - 4).click()
+            page.locator(".overflow-dropdown button").nth(TABS.index(name) - len(TABS)).click()
         else:
             tab.click()
         page.wait_for_timeout(300)

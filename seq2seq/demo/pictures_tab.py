@@ -1,0 +1,272 @@
+"""The tab Pictures: the same decoders put a picture into words, and paint one from words. Drawn scenes, not photographs."""
+
+from __future__ import annotations
+
+import json
+import random
+from functools import cache
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+
+from seq2seq.card import MEASURES
+from seq2seq.charts import right_by_objects
+from seq2seq.data import DataError
+from seq2seq.demo import links, models
+from seq2seq.demo.chart import Chart
+from seq2seq.demo.picture_board import SHOWN_PIXELS, PictureBoard, caption_board, painting_board
+from seq2seq.demo.visitor import language, say, told
+from seq2seq.scenes import MOST, PIXELS, Scene, SceneError, parse_code, random_scene, read_caption, unknown_words
+from seq2seq.sources import cut
+from seq2seq.translator import clean
+from seq2seq.upload import read_picture
+
+CAPTIONERS = ("scenes-caption-plain", "scenes-caption-additive")
+PAINTERS = ("scenes-draw-plain", "scenes-draw-additive")
+"""Left and right."""
+HELD_OUT_SCORES = ("scenes-caption.heldout.truth", "scenes-draw.heldout.truth")
+"""Where their metrics hold what the charts show."""
+ABOUT = (
+    "A decoder does not care where its memory comes from. Here the very same decoders look at 8 × 8 places of a picture "
+    "while they "
+    "write its caption, and at the words of a description while they paint 16 × 16 cells. These are **drawn scenes, not "
+    "photographs**: since we drew them, it is known what is right, and where a word should have looked."
+)
+CAPTION_HEAD = "### A picture, put into words"
+PAINT_HEAD = "### Words, painted"
+TRUTH_HEAD = "### How often they are right"
+TRUTH = (
+    "1,000 scenes, each with a combination of shape and colour that neither model ever saw together: yellow circles, purple "
+    "squares, red triangles, blue stars. Left: captions without a single wrong word. Right: objects of which every cell "
+    "is right."
+)
+GUIDED = (
+    "The models with attention were trained towards it: for the words that name an object they were shown its box, and for its "
+    "cells the words that name it (guided alignment), as the model cards say."
+)
+OFF_PATH = (
+    "This picture is off the training path: the models know drawn scenes of circles, squares, triangles and stars on "
+    "white, and will "
+    "name such things whatever is in the picture. It was shrunk to {side} × {side} pixels."
+)
+NOT_A_SENTENCE = "This is not a sentence of the grammar, so what is right is not known: {reason}"
+NO_TEXT = "Type a description first."
+SCENES = (
+    "large yellow circle 32 32, small blue square 53 32",
+    "small red star 10 10, large green square 53 10, large blue triangle 32 53",
+    "large purple square 11 11, small red circle 32 12, small yellow triangle 11 53",
+    "small black circle 9 30, large red square 33 32, small green triangle 55 34, large yellow star 32 54",
+    "large blue star 11 10, small purple circle 50 8, small red triangle 34 31, large green circle 11 53, "
+    "small black square 54 55",
+    "small green star 12 9, large black triangle 32 11, large purple square 53 32, small blue circle 9 55, "
+    "large red circle 32 53",
+)
+DESCRIPTIONS = (
+    "a large red circle in the middle",
+    "a small yellow circle at the top left, far right of it a large blue square, below it a small green star",
+    "une grande étoile bleue en haut à gauche, en dessous et à droite un petit carré violet",
+    "a large green triangle at the top left, right of it a small black star, below and left of it a large purple square, "
+    "far right of it a small red circle, below it a large yellow star",
+)
+
+
+# -- pure functions ------------------------------------------------------------------------------------------------
+
+
+def label(name: str) -> str:
+    """What the page calls one of the four."""
+    return say(models.described(name))
+
+
+def failed(error: Exception) -> tuple[Any, ...]:
+    """The reason in the place of both boards, and no table."""
+    return {"message": told(error)}, None, None
+
+
+def describe(code: str, play: bool = True) -> tuple[Any, ...]:
+    """A scene by its code -> both boards, and the table of weights."""
+    try:
+        scene = parse_code(code)
+        made = [models.picture_model(name).translate(scene.code) for name in CAPTIONERS]
+        image = scene.draw(SHOWN_PIXELS // PIXELS)
+        boards = [caption_board(one, image, label(one.checkpoint), scene, play) for one in made]
+        boards[0]["link"] = links.query(links.PICTURES, text=scene.code)
+        return *boards, looks(boards[1])
+    except models.REFUSALS as error:
+        return failed(error)
+
+
+def describe_file(path: str | None) -> tuple[Any, ...]:
+    """As `describe`, of a picture that somebody sent."""
+    if not path:
+        return (gr.skip(),) * 3
+    try:
+        image = read_picture(path, PIXELS)
+        source = cut(np.asarray(image))
+        made = [models.picture_model(name).answer("", source) for name in CAPTIONERS]
+        boards = [caption_board(one, image, label(one.checkpoint), play=True) for one in made]
+        for board in boards:
+            board["warnings"].append(say(OFF_PATH, side=PIXELS))
+        return *boards, looks(boards[1])
+    except models.REFUSALS as error:
+        return failed(error)
+
+
+def new_scene(count: float, unseen: bool) -> tuple[Any, ...]:
+    """A scene that nobody has seen: its code, then as `describe`."""
+    code = random_scene(random.Random(), bool(unseen), int(count)).code
+    return gr.update(value=None), *describe(code)
+
+
+def paint(text: str, play: bool = True) -> tuple[Any, ...]:
+    """A description -> both boards, and the table of weights."""
+    try:
+        if not text.strip():
+            raise DataError(NO_TEXT)
+        cleaned = clean(text)
+        scene, warning = understood(cleaned)
+        made = [models.picture_model(name).translate(cleaned.lower()) for name in PAINTERS]
+        boards = [painting_board(one, label(one.checkpoint), scene, play) for one in made]
+        for board in boards:
+            board["warnings"] += warning
+        boards[0]["link"] = links.query(links.PICTURES, text=cleaned, way=links.PAINT)
+        return *boards, looks(boards[1])
+    except models.REFUSALS as error:
+        return failed(error)
+
+
+def understood(text: str) -> tuple[Scene | None, list[str]]:
+    """The scene that a description is of, or why none is known. Raises SceneError for words that no model has ever seen."""
+    try:
+        return read_caption(text).centred(), []
+    except SceneError as error:
+        if unknown_words(text):
+            raise
+        return None, [say(NOT_A_SENTENCE, reason=error.args[0])]
+
+
+def looks(board: dict[str, Any]) -> pd.DataFrame:
+    """The weights behind a board: for each word, or painted cell, where the strongest lay."""
+    if not board.get("weights"):
+        return pd.DataFrame()
+    weights = np.array(board["weights"])
+    names, others = board["words"], board["places"]
+    if board["paints"]:
+        names, others, weights = others, names, weights.T
+    heads = [say("cell"), say("word")] if board["paints"] else [say("word"), say("place")]
+    rows = [
+        (name, others[row.argmax()], say("{percent:.0f} %", percent=100 * row.max()))
+        for name, row in zip(names, weights)
+    ]
+    return pd.DataFrame(rows, columns=[heads[0], say("strongest: {what}", what=heads[1]), say("weight")])
+
+
+@cache
+def scores() -> dict[str, dict[str, Any]]:
+    """Of each of the four what `evaluate --truth` found on combinations that were held out; empty where nothing is known."""
+    found = {}
+    for names, data in zip((CAPTIONERS, PAINTERS), HELD_OUT_SCORES):
+        for name in names:
+            found[name] = models.picture_metrics(name).get(data, {})
+    return found
+
+
+def charts() -> tuple[Any, Any]:
+    """Exact captions, and whole objects painted right, by number of objects."""
+    made = []
+    for names, measure in ((CAPTIONERS, "exact"), (PAINTERS, "whole")):
+        rows = {label(name): scores()[name].get("by_objects", []) for name in names}
+        known = any(rows.values())
+        made.append({"figure": right_by_objects(rows, measure, language()) if known else None, "note": ""})
+    return made[0], made[1]
+
+
+def numbers() -> pd.DataFrame:
+    """All measures of the four."""
+    rows = [
+        [name, *(say("{percent:.1f} %", percent=100 * known[key]) if key in known else "" for key in MEASURES)]
+        for name, known in scores().items()
+    ]
+    return pd.DataFrame(rows, columns=[say("model"), *(say(MEASURES[key]) for key in MEASURES)])
+
+
+def entered(opened: bool) -> tuple[Any, ...]:
+    """On entering the tab for the first time: examples in both directions, and what is known of the models."""
+    if opened:
+        return (gr.skip(),) * 10
+    return True, *describe(SCENES[3], False), *paint(DESCRIPTIONS[1], False), *charts(), numbers()
+
+
+def from_link(request: gr.Request) -> tuple[Any, ...]:
+    """What `/?tab=pictures&text=…` asks for, a scene's code or, with `way=paint`, a description: as `entered`, and the
+    description."""
+    asked = links.asked(request, links.PICTURES)
+    if not asked:
+        return (gr.skip(),) * 11
+    paints = asked.get("way") == links.PAINT
+    text = asked["text"] if paints else DESCRIPTIONS[1]
+    scene = SCENES[3] if paints else asked["text"]
+    return True, *describe(scene, False), *paint(text, False), *charts(), numbers(), text
+
+
+# -- layout and wiring ---------------------------------------------------------------------------------------------
+
+
+def pictures_tab(page: gr.Blocks, tab: gr.Tab) -> None:
+    """Lays the tab out inside `tab` and wires it."""
+    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
+    opened = gr.State(False)
+    gr.Markdown(ABOUT, elem_classes="help")
+
+    gr.Markdown(CAPTION_HEAD)
+    with gr.Row():
+        chosen = gr.Dropdown(
+            [(parse_code(code).caption(), code) for code in SCENES], value=SCENES[3], label="A scene from the list",
+            elem_id="scene", scale=3, min_width=260,
+        )  # fmt: skip
+        count = gr.Slider(1, MOST, value=3, step=1, label="Objects", buttons=[], min_width=140, scale=1)
+        unseen = gr.Checkbox(False, label="With a combination never seen in training", min_width=160, scale=1)
+        new = gr.Button("New scene", variant="primary", elem_id="new-scene", min_width=120, scale=1)
+    with gr.Accordion("Your own picture", open=False):
+        file = gr.File(
+            label="A PNG or JPEG picture", file_count="single", file_types=[".png", ".jpg", ".jpeg"], height=120,
+            elem_id="own-picture",
+        )  # fmt: skip
+    with gr.Row(elem_classes="boards"):
+        captions = [PictureBoard(None, elem_id=f"caption-{side}") for side in ("plain", "additive")]
+    with gr.Accordion("The weights as a table", open=False):
+        caption_table = gr.Dataframe(interactive=False, wrap=True, elem_id="caption-table")
+
+    gr.Markdown(PAINT_HEAD)
+    text = gr.Textbox(
+        DESCRIPTIONS[1], label="A description, in English or French", submit_btn="Paint", lines=1, max_lines=6,
+        elem_id="description",
+    )  # fmt: skip
+    with gr.Row(elem_classes="examples"):
+        examples = [gr.Button(example, size="sm", variant="secondary") for example in DESCRIPTIONS]
+    asked = gr.Number(0, visible="hidden")
+    with gr.Row(elem_classes="boards"):
+        paintings = [PictureBoard(None, elem_id=f"paint-{side}") for side in ("plain", "additive")]
+    with gr.Accordion("The weights as a table", open=False):
+        paint_table = gr.Dataframe(interactive=False, wrap=True, elem_id="paint-table")
+
+    gr.Markdown(TRUTH_HEAD)
+    gr.Markdown(TRUTH, elem_classes="help")
+    with gr.Row(elem_classes="boards"):
+        bars = [Chart({"figure": None, "note": ""}, elem_id=f"{way}-chart") for way in ("caption", "paint")]
+    table = gr.Dataframe(interactive=False, wrap=True, elem_id="truth-table")
+    gr.Markdown(GUIDED, elem_classes="help")
+
+    captioned, drawn = [*captions, caption_table], [*paintings, paint_table]
+    chosen.input(describe, chosen, captioned, trigger_mode="always_last", **options)
+    new.click(new_scene, [count, unseen], [chosen, *captioned], **options)
+    file.upload(describe_file, file, captioned, **options)
+    gr.on([text.submit, asked.change], paint, text, drawn, trigger_mode="always_last", **options)
+    for button, example in zip(examples, DESCRIPTIONS):
+        fill = f"() => [{json.dumps(example)}, Date.now()]"
+        button.click(None, None, [text, asked], js=fill, api_visibility="private")
+    everything = [opened, *captioned, *drawn, *bars, table]
+    tab.select(entered, opened, everything, **options)
+    page.load(from_link, None, [*everything, text], **options)

@@ -1,0 +1,161 @@
+"""The tab Pictures: what its boards show is what the models said, and what cannot be shown is refused with a reason."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seq2seq.demo import links, models, pictures_tab
+from seq2seq.scenes import CELLS, SIDE, parse_code, read_caption
+from seq2seq.upload import MAX_PIXELS
+from tests.demo.test_links import opened
+
+ALL = (*pictures_tab.CAPTIONERS, *pictures_tab.PAINTERS)
+CODE, TEXT = pictures_tab.SCENES[1], pictures_tab.DESCRIPTIONS[0]
+
+
+def test_scenes_are_no_translators() -> None:
+    assert not set(ALL) & set(models.names())
+    assert all(models.kind(name) in ("plain", "additive") for name in ALL)
+
+
+@pytest.mark.parametrize("code", pictures_tab.SCENES)
+def test_a_caption_board_shows_what_the_model_says(code: str) -> None:
+    plain, additive, table = pictures_tab.describe(code)
+    json.dumps([plain, additive], allow_nan=False)
+    for board, name in zip((plain, additive), pictures_tab.CAPTIONERS):
+        made = models.picture_model(name).translate(code)
+        assert " ".join(board["words"]).replace(" ,", ",") == board["said"] == made.translation
+        assert board["picture"].startswith("data:image/png;base64,") and len(board["places"]) == SIDE * SIDE
+    assert plain["weights"] is None and "one vector of" in plain["note"]
+    weights = np.array(additive["weights"])
+    assert weights.shape == (len(additive["words"]), SIDE * SIDE) and not additive["note"]
+    assert np.allclose(weights.sum(axis=1), 1, atol=0.01)
+    assert list(table.iloc[:, 0]) == additive["words"] and plain["link"].endswith("tab=pictures")
+
+
+@pytest.mark.parametrize("text", pictures_tab.DESCRIPTIONS)
+def test_a_painting_board_shows_what_the_model_paints(text: str) -> None:
+    plain, additive, table = pictures_tab.paint(text)
+    json.dumps([plain, additive], allow_nan=False)
+    for board, name in zip((plain, additive), pictures_tab.PAINTERS):
+        letters = [word[-1] for word in models.picture_model(name).translate(text).translation.split()]
+        assert [board["palette"].index("#ffffff") == cell for cell in board["cells"]][: len(letters)] == [
+            letter == "w" for letter in letters
+        ]
+        assert (
+            board["side"] == CELLS
+            and len(board["cells"]) == CELLS * CELLS
+            and "objects are painted right" in board["caption"]
+        )
+    weights = np.array(additive["weights"])
+    assert weights.shape == (len(additive["words"]), CELLS * CELLS) and len(table) == CELLS * CELLS
+    assert (weights.sum(axis=0) < 1.02).all() and plain["weights"] is None
+
+
+def test_a_new_scene_is_what_was_asked_for() -> None:
+    for count in (1, 5):
+        _, _, board, _ = pictures_tab.new_scene(count, True)
+        assert board["words"]
+    codes = {links_code(pictures_tab.new_scene(3, False)[1]["link"]) for _ in range(3)}
+    assert len(codes) == 3 and all(len(parse_code(code).things) == 3 for code in codes)
+
+
+def links_code(link: str) -> str:
+    return opened(link).query_params["text"]
+
+
+def test_words_outside_of_the_grammar_are_named_and_refused() -> None:
+    board, other, table = pictures_tab.paint("a small pink elephant at the top")
+    assert (
+        board["message"] == "These words are not in the grammar of the scenes: pink, elephant."
+        and other is table is None
+    )
+
+
+def test_a_description_of_known_words_is_painted_with_a_warning() -> None:
+    board, *_ = pictures_tab.paint("red circle in the middle")
+    assert any("not a sentence of the grammar" in warning for warning in board["warnings"])
+    assert not board["caption"] and len(board["cells"]) == 256
+
+
+@pytest.mark.parametrize("text", ["", "  ", "x" * 2000, "\ud800", "!" * 20, "a" * 900])
+def test_no_text_is_a_traceback(text: str) -> None:
+    board, *_ = pictures_tab.paint(text)
+    assert board["message"] and "\n" not in board["message"]
+
+
+@pytest.mark.parametrize("code", ["", "a red dog", "large red circle 1 1", "large red circle 32 32" * 300])
+def test_a_scene_that_is_none_is_refused(code: str) -> None:
+    board, *_ = pictures_tab.describe(code)
+    assert board["message"] and "\n" not in board["message"]
+
+
+def test_a_picture_of_one_s_own_is_described_with_a_warning(tmp_path: Path) -> None:
+    scene = parse_code(CODE)
+    path = tmp_path / "mine.png"
+    scene.draw(5).save(path)
+    plain, additive, _ = pictures_tab.describe_file(str(path))
+    for board in (plain, additive):
+        assert any("off the training path" in warning for warning in board["warnings"]) and not board["caption"]
+    # Drawn by us and only larger, it is read as the scene it is.
+    assert additive["said"] == models.picture_model(pictures_tab.CAPTIONERS[1]).translate(CODE).translation
+
+
+def test_bad_pictures_are_refused_with_a_reason(tmp_path: Path) -> None:
+    gif, svg = tmp_path / "a.gif", tmp_path / "b.svg"
+    Image.new("RGB", (9, 9)).save(gif)
+    svg.write_text("<svg/>")
+    for path in (gif, svg):
+        board, *_ = pictures_tab.describe_file(str(path))
+        assert "is no PNG or JPEG picture" in board["message"] and str(tmp_path) not in board["message"]
+    huge = tmp_path / "c.png"
+    Image.new("1", (5000, MAX_PIXELS // 5000 + 1)).save(huge)
+    assert "16 million" in pictures_tab.describe_file(str(huge))[0]["message"]
+
+
+def test_links_open_both_directions() -> None:
+    link = pictures_tab.describe(CODE)[0]["link"]
+    shown = pictures_tab.from_link(opened(link))
+    assert shown[0] is True and shown[1]["link"] == link and shown[-1] == pictures_tab.DESCRIPTIONS[1]
+    link = pictures_tab.paint(TEXT)[0]["link"]
+    shown = pictures_tab.from_link(opened(link))
+    assert shown[4]["link"] == link and shown[-1] == TEXT
+    assert not links.asked(opened(link), links.TRANSLATE)
+
+
+def test_the_charts_are_of_the_metrics() -> None:
+    caption, paint = pictures_tab.charts()
+    for chart, names, measure in ((caption, pictures_tab.CAPTIONERS, "exact"), (paint, pictures_tab.PAINTERS, "whole")):
+        for trace, name in zip(chart["figure"]["data"], names):
+            [known] = [value for key, value in models.picture_metrics(name).items() if key.endswith("heldout.truth")]
+            assert trace["x"] == [1, 2, 3, 4, 5]
+            assert trace["y"] == [round(100 * row[measure], 1) for row in known["by_objects"]]
+    assert len(pictures_tab.numbers()) == 4
+
+
+def test_without_the_checkpoints_the_tab_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(models.CHECKPOINTS / "en-fr-plain", tmp_path / "en-fr-plain")
+    monkeypatch.setattr(models, "CHECKPOINTS", tmp_path)
+    models.picture_model.cache_clear()
+    pictures_tab.scores.cache_clear()
+    try:
+        assert "scenes-caption-plain" in pictures_tab.describe(CODE)[0]["message"]
+        assert pictures_tab.charts()[0]["figure"] is None
+    finally:
+        models.picture_model.cache_clear()
+        pictures_tab.scores.cache_clear()
+
+
+def test_what_ships_is_as_right_as_the_readme_says() -> None:
+    """On scenes of three objects that were never seen in training."""
+    captioner, painter = (models.picture_model(names[1]) for names in (pictures_tab.CAPTIONERS, pictures_tab.PAINTERS))
+    scene = parse_code(pictures_tab.SCENES[1])
+    assert captioner.translate(scene.code).translation == scene.caption()
+    text = pictures_tab.DESCRIPTIONS[0]
+    assert [w[-1] for w in painter.translate(text).translation.split()] == list(read_caption(text).cells())
