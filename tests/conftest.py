@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import hypothesis
 import pytest
 import torch
 
@@ -18,6 +19,8 @@ from seq2seq.tokenizer import Tokenizer
 from seq2seq.translator import Translator
 
 torch.set_num_threads(1)
+hypothesis.settings.register_profile("untimed", deadline=None)  # no test depends on how busy the machine is
+hypothesis.settings.load_profile("untimed")
 
 ENGLISH = (
     "A man rides a red bike.",
