@@ -38,9 +38,9 @@ CAPTION_HEAD = "### A picture, put into words"
 PAINT_HEAD = "### Words, painted"
 TRUTH_HEAD = "### How often they are right"
 TRUTH = (
-    "1,000 scenes, each with a combination of shape and colour that neither model ever saw together: yellow circles, purple "
-    "squares, red triangles, blue stars. Left: captions without a single wrong word. Right: objects of which every cell "
-    "is right."
+    "1,000 scenes, each with a size, colour and shape that the models never saw together: small yellow circles, large purple "
+    "squares, small red triangles, large blue stars. Left: captions without a single wrong word. Right: objects of which every "
+    "cell is right."
 )
 GUIDED = (
     "The models with attention were trained towards it: for the words that name an object they were shown its box, and for its "
