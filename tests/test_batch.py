@@ -98,7 +98,7 @@ def test_a_bad_line_carries_its_reason_and_its_number(file):
         ('A dog.\n"A cat', "a.csv", ["line 2", "CSV"]),
         ("a\n" * (MAX_LINES + 1), "a.txt", ["5,001", "5,000", "first"]),
         (("b " * 490 + "\n") * 1100, "a.txt", ["1,000,000", "part"]),
-        ("x" * 5_000_001, "a.txt", ["5.0 MB", "limit is 5 MB", "part"]),
+        ("x" * 5_000_001, "a.txt", ["5.1 MB", "limit is 5 MB", "part"]),
         ("A dog.", "a.pdf", ["unknown kind", ".txt"]),
     ],
 )

@@ -108,6 +108,8 @@ def test_the_command_makes_a_whole_checkpoint(call, tmp_path: Path, kind: str):
         "word_dropout": 0.0,
         "query_prev": False,
         "max_length": N,
+        "encoder": "words",
+        "target_pieces": 0,
     }
     record = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["import"]
     assert record["command"].startswith("python -m seq2seq import-tutorial ")
