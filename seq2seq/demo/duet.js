@@ -38,11 +38,10 @@ let current = ""; // the value that is playing
 
 function pane() {
   const box = make("section", "duet-pane", columns);
-  return {
-    label: make("h3", "duet-label", box),
-    words: make("p", "duet-words", box),
-    facts: make("dl", "duet-facts", box),
-  };
+  const label = make("h3", "duet-label", box);
+  const words = make("p", "duet-words", box);
+  words.tabIndex = 0; // a long translation scrolls, and the arrow keys must reach it
+  return { label, words, facts: make("dl", "duet-facts", box) };
 }
 
 function button(text) {
