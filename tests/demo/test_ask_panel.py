@@ -62,7 +62,8 @@ def test_turned_attention_is_drawn_and_said_to_be(name: str) -> None:
     made = models.translator(name).translate(TEXT)
     said, view = ask_panel.turned(made, -1.0, 0, -1)
     assert any("overridden" in warning for warning in view["warnings"])
-    assert view["rows"] == api.ask(TEXT, name, dial=-1)["target_words"][:-1]
+    words = api.ask(TEXT, name, dial=-1)["target_words"]  # a model that is misled may not come to an end
+    assert view["rows"] == [word for word in words if word != "<eos>"]
     _, pointed = ask_panel.turned(made, 0.0, 1, 4)
     assert pointed["figure"]["data"][0]["z"][1][4] == pytest.approx(1, abs=1e-3)
     assert ask_panel.turned(made, 0.0, 1, -1) == ("", None)
