@@ -46,7 +46,8 @@ def answered(page: Page, before: str) -> str:
 
 
 def assert_shows(page: Page, answer: dict) -> None:
-    assert page.evaluate(VIEW) == [answer["source_words"], answer["target_words"][:-1]]
+    # A model that is misled may not come to an end.
+    assert page.evaluate(VIEW) == [answer["source_words"], [word for word in answer["target_words"] if word != "<eos>"]]
 
 
 def test_another_word(ask_page: Callable[..., Page], api: Client) -> None:
