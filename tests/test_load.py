@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import pytest
 
+from seq2seq.bench.app import finished
 from tests.load import BAD, GOOD, HELD, KINDS, LEFT, OFTEN, PATIENCE, Counts, Watch, app, crowd, report
 
 
 def run(users: int, rounds: int | None, seconds: float = 0.0, pause: float = 0.0) -> tuple[Counts, Watch]:
     """The counts, and what was seen of memory and files: first before, last after."""
     with app() as (base, process):
-        asyncio.run(crowd(base, 1, 1, 0, 0))  # so that all is loaded
+        finished(crowd(base, 1, 1, 0, 0))  # so that all is loaded
         watch = Watch(process)
         time.sleep(HELD)
         _, before = watch.look()
-        counts = asyncio.run(crowd(base, users, rounds, seconds, pause))
+        counts = finished(crowd(base, users, rounds, seconds, pause))
         end = time.monotonic() + PATIENCE
         while watch.look()[1] > before and time.monotonic() < end:  # a connection may be kept open for some seconds
             time.sleep(0.5)
