@@ -87,9 +87,6 @@ class Ensemble(nn.Module):
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
-    def parameter_count(self) -> int:
-        return sum(parameter.numel() for parameter in self.parameters())
-
 
 def ensemble(checkpoints: Sequence[Path], device: str = "auto") -> Translator:
     """The checkpoints as one translator. Raises CheckpointError, also for two that do not share their pieces."""

@@ -92,3 +92,11 @@ def open_page(server: str, browser: Browser) -> Iterator[Callable[..., Page]]:
         context.close()
     assert problems == []
     assert hosts - {server.removeprefix("http://"), ""} == set(), "the page asked other hosts"
+
+
+def settled(page: Page, locator: str, text: str) -> None:
+    """Waits until a part of the page says this."""
+    page.wait_for_function(
+        "([locator, text]) => [...document.querySelectorAll(locator)].some((n) => n.textContent.includes(text))",
+        arg=[locator, text],
+    )

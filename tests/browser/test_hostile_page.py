@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.conftest import settled
 from tests.browser.test_translate_page import french, translate
 
 RUN = "window.ran=1"
@@ -49,13 +50,6 @@ def assert_nothing_ran(page: Page) -> None:
     assert not page.evaluate(ANYTHING)
 
 
-def shown(page: Page, place: str, text: str) -> None:
-    page.wait_for_function(
-        "([place, text]) => [...document.querySelectorAll(place)].some((n) => n.textContent.includes(text))",
-        arg=[place, text],
-    )
-
-
 def test_typed_into_translate_and_asked_about(open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.locator("#ask > button").click()
@@ -72,7 +66,7 @@ def test_typed_into_translate_and_asked_about(open_page: Callable[..., Page]) ->
         box = page.locator("#ask-target textarea")
         box.fill(value)
         box.press("Enter")
-        shown(page, "#ask-said", "Your French")
+        settled(page, "#ask-said", "Your French")
         page.wait_for_selector("#ask-view .lens-chip")
         assert_nothing_ran(page)
     page.get_by_text("The numbers behind the picture").click()
@@ -109,7 +103,7 @@ def test_typed_into_compare_and_inside(open_page: Callable[..., Page]) -> None:
             box.fill(value)
             if key:
                 box.press(key)
-        shown(page, "#duet, #right-map", value.split()[-1])
+        settled(page, "#duet, #right-map", value.split()[-1])
         page.wait_for_timeout(300)
         assert_nothing_ran(page)
     page.get_by_role("tab", name="Inside").click()
@@ -128,7 +122,7 @@ def test_in_a_file_and_as_its_name(open_page: Callable[..., Page], tmp_path: Pat
     page.locator("#batch-file input[type=file]").set_input_files(path)
     page.wait_for_function("() => document.querySelector('#batch-file').innerText.includes('img')")
     page.locator("#batch-run").click()
-    shown(page, "#batch-status", f"{len(VALUES)} lines translated")
+    settled(page, "#batch-status", f"{len(VALUES)} lines translated")
     assert page.locator("#batch-table tbody tr").count() == len(VALUES)
     for i, value in enumerate(VALUES.values()):
         assert value.split()[-1] in page.locator("#batch-table tbody tr").nth(i).inner_text()
@@ -145,7 +139,7 @@ def test_in_a_file_of_pairs_and_as_clauses(open_page: Callable[..., Page], tmp_p
     page.locator("#own-run").click()
     page.wait_for_selector("#own-status table")
     page.get_by_text("All sentences").click()
-    shown(page, "#own-table", "dog")
+    settled(page, "#own-table", "dog")
     page.get_by_text("Your own clauses").click()
     box = page.get_by_label("One clause a line")
     box.wait_for(state="visible")

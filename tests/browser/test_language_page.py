@@ -13,6 +13,7 @@ from seq2seq.demo.ask_panel import QUESTIONS
 from seq2seq.demo.visitor import TAGS
 from seq2seq.figures import NO_ATTENTION
 from seq2seq.language import catalogue
+from tests.browser.conftest import settled
 
 TABS = ("translate", "compare", "inside", "pictures", "batch")
 # Every text that can be seen, and what a screen reader or a pointer is told besides; without the models' words, formulas and
@@ -85,14 +86,6 @@ def shown(page: Page) -> list[str]:
     return page.evaluate(SHOWN)
 
 
-def settled(page: Page, locator: str, text: str) -> None:
-    """Waits until a part of the page says this."""
-    page.wait_for_function(
-        "([locator, text]) => [...document.querySelectorAll(locator)].some((n) => n.textContent.includes(text))",
-        arg=[locator, text],
-    )
-
-
 def test_the_reader_of_texts_finds_english(open_page: Callable[..., Page]) -> None:
     page = open_page()
     assert page.evaluate("document.documentElement.lang") == "en"
@@ -107,7 +100,7 @@ def test_no_english_is_left(language: str, locale: str, open_page: Callable[...,
     page = open_page(locale=locale)
     known = catalogue(language)
     assert page.evaluate("document.documentElement.lang") == TAGS[language]
-    page.wait_for_function("() => document.querySelector('#attention-view .lens-caption').textContent.trim()")
+    settled(page, "#attention-view .lens-caption", known["Read strictly from left to right"])
     open_all(page)
     left = {"translate": english_in(shown(page), language)}
 
