@@ -49,7 +49,7 @@ def made_up_number(like: str, draw: random.Random) -> str:
 def casual(pair: Pair, draw: random.Random) -> Pair:
     """The pair with its source as somebody in a hurry types it: small letters, no full stop, all capitals, or a slip."""
     source = pair.source
-    how = draw.choice(("small", "open", "small open", "small open", "slip", "small slip", "capitals"))
+    how = draw.choice(("small", "open", "small open", "slip", "small slip", "capitals", "capitals"))
     if "open" in how:
         source = source.rstrip(".!? ") or source
     if "slip" in how:

@@ -22,9 +22,8 @@ const caption = make("p", "lens-caption", body);
 const warnings = make("ul", "lens-warnings", body);
 const announce = announcer(body);
 
-let pinned = null; // the chip a click holds: {side, index}
+let pinned = null; // the chip a click holds, and the words it was chosen among: {side, index, columns, rows}
 let pointed = null; // the chip that the mouse or the focus is on; it goes before the held one
-let said = ""; // the words of both sides
 let drawn = ""; // the view that stands there
 let weights = null; // rows x columns of what is drawn; null if words have nothing to do with one another
 let top = 1; // the weight at which a chip is fully shaded
@@ -85,12 +84,17 @@ function newChip(side, index) {
   chip.addEventListener("blur", () => point(null));
   chip.addEventListener("click", () => {
     const same = pinned && pinned.side === side && pinned.index === index;
-    pinned = same ? null : { side, index };
+    pinned = same ? null : { side, index, columns: props.value.columns, rows: props.value.rows };
     point({ side, index });
     if (side === "target" && !same) trigger("pick", { index }); // whoever has questions about that word
   });
   return chip;
 }
+
+// Whether the held chip's words stand there, or as many of them as are there yet: the same sentence may come again.
+const goesOn = ({ columns, rows }) =>
+  JSON.stringify(columns) === JSON.stringify(pinned.columns) &&
+  pinned.rows.every((word, index) => index >= rows.length || word === rows[index]);
 
 // Kept, because the picture is drawn again while someone points: when its room changes, or a word more is there.
 function point(chosen) {
@@ -247,9 +251,7 @@ function render() {
   if (replay && (now !== drawn || !onStage())) stopReplay(); // of another sentence, or for people who have left
   drawn = now;
   if (!present(view, message, body)) return;
-  const words = JSON.stringify([view.rows, view.columns]);
-  if (words !== said) pinned = null; // a held chip belongs to the words it was chosen among
-  said = words;
+  if (pinned && !goesOn(view)) pinned = null;
   weights = view.figure && view.grid && view.rows.length ? view.figure.data[0].z : null;
   top = weights ? view.figure.data[0].zmax : 1;
   fill("source", view.columns, view.rows, view.unknown, SAID_UNSEEN, view.growing);

@@ -67,8 +67,7 @@ def bottleneck_panel(left: gr.Dropdown, right: gr.Dropdown, beam: gr.Slider) -> 
     chart = Chart({"figure": None, "note": ""}, elem_id="growth")
     with gr.Accordion("The sentences", open=False):
         sentences = gr.Dataframe(interactive=False, wrap=True, elem_id="growth-table")
-    gr.on(
-        [start.click, count.release],
+    start.click(
         grow_live,
         [left, right, beam, count, own],
         [chart, sentences],

@@ -66,6 +66,7 @@ def test_translate(open_page: Callable[..., Page]) -> None:
     page = open_page(wait_for="#attention-view .xtick")
     type_into(page, "#source-text", "Two dogs are running in the snow.")
     page.wait_for_selector("#attention-view .lens-body[data-link*='Two+dogs']")
+    page.wait_for_selector("#attention-view .lens-line .lens-chips:not(.lens-growing)[aria-label=French]")
     view = "#attention-view"
     tab_to(page, f"{view} .lens-chips[aria-label=French] .lens-chip:nth-child(2)")
     shades = f"[...document.querySelectorAll('{view} .lens-chips[aria-label=English] .lens-chip')].map(c => +c.dataset.share)"
