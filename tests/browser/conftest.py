@@ -104,6 +104,12 @@ def open_page(server: str, visitor: Callable[[str], BrowserContext]) -> Iterator
     assert hosts - {server.removeprefix("http://"), ""} == set(), "the page asked other hosts"
 
 
+def turn(page: Page, theme: str) -> None:
+    """Makes the visitor's system light or dark, which a page follows while it is open unless its link says otherwise."""
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=theme == "dark")
+
+
 def settled(page: Page, locator: str, text: str) -> None:
     """Waits until a part of the page says this."""
     page.wait_for_function(

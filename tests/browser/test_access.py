@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.browser.conftest import SCREENSHOTS
+from tests.browser.conftest import SCREENSHOTS, turn
 from tests.test_figures import luminance
 
 LONG = (
@@ -110,38 +111,42 @@ def filled(page: Page, tab: str, tmp_path: Path) -> None:
     page.wait_for_timeout(500)
 
 
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("tab", READY)
-def test_axe_finds_nothing(open_page: Callable[..., Page], tab: str, theme: str, tmp_path: Path) -> None:
-    """At no width; nor does the page scroll sideways there, and nothing that is touched is small. Leaves screenshots."""
+def test_axe_finds_nothing(open_page: Callable[..., Page], tab: str, tmp_path: Path) -> None:
+    """At no width, light or dark; nor does the page scroll sideways there, and nothing that is touched is small. Leaves
+    screenshots."""
     SCREENSHOTS.mkdir(exist_ok=True)
-    page = open_page(f"?tab={tab}&text={quote(LONG)}&__theme={theme}", wait_for=READY[tab])
+    page = open_page(f"?tab={tab}&text={quote(LONG)}", wait_for=READY[tab])
     filled(page, tab, tmp_path)
-    found = {}
-    for width in SIZES:
+    found = []
+    for theme, width in product(THEMES, SIZES):
+        turn(page, theme)
         page.set_viewport_size({"width": width, "height": 1000})
         page.wait_for_timeout(700)
         page.screenshot(path=SCREENSHOTS / f"access-{tab}-{theme}-{width}.png", full_page=True)
-        found[width] = [f"{width}: {problem}" for problem in problems(page)]
+        found += [f"{theme} {width}: {problem}" for problem in problems(page)]
         if page.evaluate("document.scrollingElement.scrollWidth") > width:
-            found[width].append(f"{width}: it scrolls sideways")
-    assert sum(found.values(), []) == []
+            found.append(f"{theme} {width}: it scrolls sideways")
+    assert found == []
 
 
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("tab", ["translate", "compare"])
-def test_axe_finds_nothing_on_a_stage(open_page: Callable[..., Page], tab: str, theme: str) -> None:
-    page = open_page(f"?tab={tab}&text={quote(LONG)}&__theme={theme}&present=1", wait_for=STAGED[tab])
-    page.wait_for_timeout(500)
-    found = problems(page)
-    page.keyboard.press("e")
-    page.wait_for_selector(".stage-list[open]")
-    assert found + problems(page) == []
+def test_axe_finds_nothing_on_a_stage(open_page: Callable[..., Page], tab: str) -> None:
+    page = open_page(f"?tab={tab}&text={quote(LONG)}&present=1", wait_for=STAGED[tab])
+    found = []
+    for opened in (False, True):
+        if opened:
+            page.keyboard.press("e")
+            page.wait_for_selector(".stage-list[open]")
+        for theme in THEMES:
+            turn(page, theme)
+            page.wait_for_timeout(500)
+            found += problems(page)
+    assert found == []
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_axe_finds_nothing_in_the_questions(open_page: Callable[..., Page], theme: str) -> None:
-    page = open_page(f"?__theme={theme}", wait_for=READY["translate"])
+def test_axe_finds_nothing_in_the_questions(open_page: Callable[..., Page]) -> None:
+    page = open_page(wait_for=READY["translate"])
     unfold(page)
     found = []
     for question in page.locator("#ask-question label").all():
@@ -153,7 +158,10 @@ def test_axe_finds_nothing_in_the_questions(open_page: Callable[..., Page], them
         if page.locator("#ask-matter").is_visible():
             page.locator("#ask-matter").click()
             page.wait_for_selector("#ask-costs table >> visible=true")
-        found += problems(page, "#ask")
+        for theme in THEMES:
+            turn(page, theme)
+            page.wait_for_timeout(300)
+            found += problems(page, "#ask")
     assert found == []
 
 
