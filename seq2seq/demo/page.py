@@ -14,6 +14,7 @@ from seq2seq.demo import api, compare_tab, links, models, tools, translate_tab
 from seq2seq.demo.batch_tab import batch_tab
 from seq2seq.demo.guard import Guard, trust_proxies
 from seq2seq.demo.inside_tab import inside_tab
+from seq2seq.demo.memory import few_heaps
 from seq2seq.demo.pictures_tab import pictures_tab
 from seq2seq.demo.present import Presenter, presenter
 from seq2seq.demo.sessions import Messages, light_sessions, own_folder
@@ -50,6 +51,7 @@ class Page(gr.Blocks):
 
 def build() -> gr.Blocks:
     """The page as Gradio blocks; `launch_options` says how it wants to be launched."""
+    few_heaps()
     light_sessions()
     own_folder()
     tools.offer_tools()
