@@ -1,6 +1,6 @@
 """Memory that was computed with goes back to the system, where the allocator is glibc's. Elsewhere there is nothing to do.
 
-By itself glibc keeps what is freed, in up to eight heaps for each core: after a crowd the process stays as large as that made it.
+By itself glibc keeps what is freed, in up to eight heaps for each core: the process stays as large as a crowd has made it.
 """
 
 from __future__ import annotations
