@@ -94,6 +94,7 @@ def test_as_everything_else_that_a_link_says(open_page: Callable[..., Page], tab
 
 def test_typed_into_compare_and_inside(open_page: Callable[..., Page]) -> None:
     page = open_page("?tab=compare", wait_for="#right-map .xtick")
+    page.emulate_media(reduced_motion="reduce")  # without the replay
     for value in VALUES.values():
         for place, key in (("#reference", None), ("#compare-text", "Enter")):
             box = page.locator(f"{place} textarea")
