@@ -30,6 +30,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from seq2seq.demo.memory import SECONDS
 from tests.hosting import ROOT, free_ports, wait_for
 
 CALL = "/gradio_api/call"
@@ -37,6 +38,8 @@ PATIENCE = 120
 """Seconds after which an answer is lost."""
 HELD = 2
 """Seconds for which an endless connection is held open."""
+SETTLED = SECONDS + 10
+"""Seconds after which no connection is kept open any more, and free memory has been given back."""
 PROXY = "198.18.{}.{}"
 """Addresses of clients, as a proxy names them."""
 TEXTS = (
@@ -442,7 +445,7 @@ async def main(users: int, seconds: float, pause: float, rounds: int | None, soa
             began = time.monotonic()
             counts = await crowd(base, users, rounds, seconds, pause)
             took = time.monotonic() - began
-        await asyncio.sleep(15)  # longer than connections are kept open
+        await asyncio.sleep(SETTLED)
         after, files_after = Watch(process).look()
         print(f"{users} users for {took:.0f} s, {pause:g} s between an answer and the next request:\n{report(counts)}")
         print(f"memory: {memory:.0f} MB before, at most {max(watch.memory):.0f}, {after:.0f} after")
