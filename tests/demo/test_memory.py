@@ -18,7 +18,8 @@ pytestmark = pytest.mark.skipif(
 # As torch's threads would, those here allocate at the same time, each in the heap that glibc gives it.
 THREADS = """
 import ctypes, re, sys, tempfile, threading
-from seq2seq.demo.memory import few_heaps
+sys.path.insert(0, "seq2seq/demo")  # the module by itself, without gradio
+from memory import few_heaps
 if sys.argv[1] == "few":
     assert few_heaps()
 c = ctypes.CDLL(None)
@@ -41,8 +42,9 @@ with tempfile.NamedTemporaryFile() as file:
 
 # Blocks with one in use above them: as the allocator sees it, what is free below is worth keeping.
 BLOCKS = """
-import ctypes, psutil
-from seq2seq.demo.memory import give_back
+import ctypes, psutil, sys
+sys.path.insert(0, "seq2seq/demo")
+from memory import give_back
 c = ctypes.CDLL(None)
 c.malloc.restype = ctypes.c_void_p
 c.mallopt(-3, 1 << 28)  # M_MMAP_THRESHOLD: all of it in a heap
