@@ -30,6 +30,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from seq2seq.demo.memory import SECONDS
 from tests.hosting import ROOT, free_ports, wait_for
 
 CALL = "/gradio_api/call"
@@ -37,6 +38,8 @@ PATIENCE = 120
 """Seconds after which an answer is lost."""
 HELD = 2
 """Seconds for which an endless connection is held open."""
+SETTLED = SECONDS + 10
+"""Seconds after which no connection is kept open any more, and free memory has been given back."""
 PROXY = "198.18.{}.{}"
 """Addresses of clients, as a proxy names them."""
 TEXTS = (
@@ -49,6 +52,15 @@ TEXTS = (
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(1)> ${alert(1)} {{7*7}}"
 MODELS = ("en-fr-additive", "en-fr-multiplicative", "en-fr-plain", "en-fr-classic-attention", "en-fr-classic-plain")
 JSON = {"Content-Type": "application/json"}
+
+
+_senders = itertools.count()
+
+
+def elsewhere() -> dict[str, str]:
+    """The header of who sends a file: another address each time, since one address may send 6 a minute and no more."""
+    third, last = divmod(next(_senders), 250)
+    return {"X-Forwarded-For": PROXY.format(100 + third % 150, last)}
 
 
 class Failed(Exception):
@@ -120,7 +132,7 @@ class User:
 
     async def send(self, name: str, content: bytes) -> str:
         """Uploads a file -> its path on the server."""
-        sent = await self.http.post("/gradio_api/upload", files={"files": (name, content)})
+        sent = await self.http.post("/gradio_api/upload", files={"files": (name, content)}, headers=elsewhere())
         if sent.status_code != 200:
             raise Failed(f"upload: {sent.status_code} {sent.text[:200]}")
         return sent.json()[0]
@@ -195,7 +207,8 @@ async def large_body_in_chunks(user: User) -> None:
 
 
 async def large_file(user: User) -> None:
-    await user.refused((413,), "POST", "/gradio_api/upload", files={"files": ("a.txt", b"x" * 5_200_000)})
+    file = {"files": ("a.txt", b"x" * 5_200_000)}
+    await user.refused((413,), "POST", "/gradio_api/upload", files=file, headers=elsewhere())
 
 
 async def long_text(user: User) -> None:
@@ -432,7 +445,7 @@ async def main(users: int, seconds: float, pause: float, rounds: int | None, soa
             began = time.monotonic()
             counts = await crowd(base, users, rounds, seconds, pause)
             took = time.monotonic() - began
-        await asyncio.sleep(15)  # longer than connections are kept open
+        await asyncio.sleep(SETTLED)
         after, files_after = Watch(process).look()
         print(f"{users} users for {took:.0f} s, {pause:g} s between an answer and the next request:\n{report(counts)}")
         print(f"memory: {memory:.0f} MB before, at most {max(watch.memory):.0f}, {after:.0f} after")

@@ -95,8 +95,9 @@ def main() -> int:
         say("no Chromium starts here; install one, put it on PATH or name it in CHROMIUM, and run this again")
         return 1
     say(f"browser: {chromium or 'the one of playwright'}")
-    # A file's tests stay in one process, which starts its own page and browser.
-    workers = ["-n", str(min(os.cpu_count() or 1, WORKERS)), "--dist", "loadfile"]
+    # A file's tests stay in one process, which starts its own page and browser; those of tests/browser, which take longest,
+    # come first, as they are found, so that no process is alone with one at the end.
+    workers = ["-n", str(min(os.cpu_count() or 1, WORKERS)), "--dist", "loadfile", "--no-loadscope-reorder"]
     tests = [sys.executable, "-m", "pytest", *workers, *sys.argv[1:]]  # a later -n wins: `-n 0 --pdb`
     environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"CHROMIUM": chromium}
     return subprocess.run(tests, cwd=ROOT, env=environment).returncode

@@ -7,10 +7,12 @@ A middleware of the web server (ASGI), so that a refusal comes before Gradio rea
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import json
 import logging
 import os
+import re
 import secrets
 import time
 from collections import Counter, OrderedDict
@@ -46,6 +48,8 @@ GIVEN += ("/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt")
 """What may be fetched without being counted: files, and answers that are waited for."""
 MADE = ("/", "/config", "/gradio_api/info", "/gradio_api/openapi.json")
 """What is made anew for each who fetches it."""
+HASHED = re.compile(r"/assets/[^/]+-[\w-]{8,}\.\w+")
+"""Of Gradio's files, those with a name that changes with the content: fetched once, a browser need not ask for them again."""
 STOPS = ("/gradio_api/cancel", "/gradio_api/reset")
 NAMED = "/gradio_api/call/"
 ASKS = (NAMED, "/gradio_api/queue/join", "/gradio_api/run/")
@@ -58,6 +62,7 @@ FILES = "Too many files: {burst:g} at once and {rate:g} a minute are the limit o
 WAITING = "{limit} questions are waiting, which is the limit. {again}"
 OWN = "{limit} questions of your address are unfinished, which is the limit. {again}"
 CONNECTIONS = "Your address has {limit} connections open, which is the limit. Close a page."
+FULL = "The disk of this server is full, so there is no place for your file or its result. Try again later."
 """What is said of a limit."""
 
 HEADERS = {
@@ -162,7 +167,7 @@ class Guard:
         path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
         client = scope["lens.client"] = address(scope)
         body = Body(scope, receive)
-        answer = Answer(send, body, path == "/", language(scope))
+        answer = Answer(send, body, path, language(scope))
         self._open[client] += 1
         try:
             self._check(scope, path, client)
@@ -172,6 +177,9 @@ class Guard:
             await answer.refuse(refused)
         except Exception as error:
             log = logging.getLogger(__name__)
+            if is_full(error) and not answer.begun:
+                log.error("%s %s: %s", scope["method"], path, error)
+                return await answer.refuse(Refused(507, Said(FULL)))
             if answer.begun:  # such as a stream of what nobody has asked for
                 log.warning("%s %s broke off: %r", scope["method"], path, error)
                 return await answer.end()
@@ -219,6 +227,11 @@ class Guard:
             own = sum(e.request.scope.get("lens.client") == client for part in (waiting, running) for e in part)
             if own >= self.unfinished:
                 raise Refused(429, Said(OWN, limit=self.unfinished, again=again(2)), 2)
+
+
+def is_full(error: Exception) -> bool:
+    """Whether it says that there is no room on the disk: none at all, none for this user, or none in one file."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def again(seconds: float) -> Said:
@@ -273,8 +286,8 @@ class Body:
 class Answer:
     """The page's answer, on its way to the client, with the headers; or a refusal of it."""
 
-    def __init__(self, send: Send, body: Body, is_page: bool, language: str) -> None:
-        self.send, self.body, self.is_page, self.language = send, body, is_page, language
+    def __init__(self, send: Send, body: Body, path: str, language: str) -> None:
+        self.send, self.body, self.path, self.language = send, body, path, language
         self.begun = False
         self._held: Message | None = None  # the start of the page, until its length is known
         self._html = b""
@@ -285,7 +298,9 @@ class Answer:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message["headers"])
             headers.update(HEADERS)
-            page = self.is_page and headers.get("content-type", "").startswith("text/html")
+            if HASHED.fullmatch(self.path) and message["status"] == 200:
+                headers["cache-control"] = "public, max-age=31536000, immutable"
+            page = self.path == "/" and headers.get("content-type", "").startswith("text/html")
             self.begun = True
             if page:
                 self._held = message

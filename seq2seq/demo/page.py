@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from html import escape
 from pathlib import Path
@@ -12,8 +13,9 @@ from starlette.middleware import Middleware
 
 from seq2seq.demo import api, compare_tab, links, models, tools, translate_tab
 from seq2seq.demo.batch_tab import batch_tab
-from seq2seq.demo.guard import Guard, trust_proxies
+from seq2seq.demo.guard import FULL, Guard, is_full, trust_proxies
 from seq2seq.demo.inside_tab import inside_tab
+from seq2seq.demo.memory import few_heaps
 from seq2seq.demo.pictures_tab import pictures_tab
 from seq2seq.demo.present import Presenter, presenter
 from seq2seq.demo.sessions import Messages, light_sessions, own_folder
@@ -36,7 +38,8 @@ HEADER = """<div id="lens-header"><span class="lens-device">running on {device}<
 
 
 class Page(gr.Blocks):
-    """Blocks that say of wrong arguments that they are wrong. Gradio's own say nothing, and write a trace into the log."""
+    """Blocks that say of wrong arguments that they are wrong, and of a full disk that it is full. Gradio's own say nothing, and
+    write a trace into the log."""
 
     async def preprocess_data(self, *args: Any, **options: Any) -> list[Any]:
         try:
@@ -47,9 +50,19 @@ class Page(gr.Blocks):
         except Exception as error:
             raise gr.Error(say(WRONG), print_exception=False) from error
 
+    async def process_api(self, *args: Any, **options: Any) -> dict[str, Any]:
+        try:
+            return await super().process_api(*args, **options)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            logging.getLogger(__name__).error("%s", error)
+            raise gr.Error(say(FULL), print_exception=False) from error
+
 
 def build() -> gr.Blocks:
     """The page as Gradio blocks; `launch_options` says how it wants to be launched."""
+    few_heaps()
     light_sessions()
     own_folder()
     tools.offer_tools()

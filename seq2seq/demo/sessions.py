@@ -9,11 +9,12 @@ import shutil
 import tempfile
 from collections import OrderedDict
 from itertools import islice
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
-from gradio import state_holder
+from gradio import route_utils, state_holder
 from gradio.queueing import Queue
 from gradio.state_holder import SessionState
 from gradio.utils import LRUCache
@@ -66,9 +67,21 @@ def light_sessions() -> None:
     state_holder.SessionState = Session  # ty: ignore[invalid-assignment]
 
 
+class Upload(route_utils.GradioUploadFile):
+    """A file on its way in. If there is no room for the whole of it, nothing of it stays, which Gradio would leave there."""
+
+    async def write(self, data: bytes) -> None:
+        try:
+            await super().write(data)
+        except OSError:
+            Path(str(self.file.name)).unlink(missing_ok=True)
+            raise
+
+
 def own_folder() -> None:
     """From now on uploads and results lie in a folder of this process, and go with it. Gradio's own is shared by all of its
     pages on a machine, and each serves the others' files. GRADIO_TEMP_DIR, if it is set, is another."""
+    route_utils.GradioUploadFile = Upload  # ty: ignore[invalid-assignment]
     if "GRADIO_TEMP_DIR" not in os.environ:
         os.environ["GRADIO_TEMP_DIR"] = folder = tempfile.mkdtemp(prefix="attention-lens-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)

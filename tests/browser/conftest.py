@@ -10,10 +10,11 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -66,32 +67,47 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+@pytest.fixture(scope="session")
+def visitor(browser: Browser) -> Callable[[str], BrowserContext]:
+    """Who visits, by language. Tests share them for their cache: scripts that are there already are half of a page's work."""
+    return cache(lambda locale: browser.new_context(locale=locale))
+
+
 @pytest.fixture
-def open_page(server: str, browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens the page and waits until its first picture is drawn. At the end nothing may have gone wrong in the browser,
-    and nothing may have been asked of another host."""
-    contexts, problems, hosts = [], [], set()
+def open_page(server: str, visitor: Callable[[str], BrowserContext]) -> Iterator[Callable[..., Page]]:
+    """Opens the page, for who was never here, and waits until its first picture is drawn. At the end nothing may have gone
+    wrong in the browser, and nothing may have been asked of another host."""
+    pages, problems, hosts = [], [], set()
 
     def open_it(
         query: str = "", width: int = 1280, height: int = 1000, wait_for: str = ".lens-chip", locale: str = "en-US"
     ) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, locale=locale)
-        contexts.append(context)
-        page = context.new_page()
+        page = visitor(locale).new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(60_000)
         page.on("request", lambda request: hosts.add(request.url.split("/")[2] if "://" in request.url else ""))
         page.on("pageerror", lambda error: problems.append(f"error: {error}"))
         page.on("console", lambda m: problems.append(f"console: {m.text}") if m.type == "error" else None)
         page.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        kept = {"origin": server, "storageTypes": "cookies,local_storage,indexeddb"}
+        page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", kept)
         page.goto(f"{server}/{query}")
         page.wait_for_selector(wait_for)
         return page
 
     yield open_it
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.clear_permissions()
+        page.close()
     assert problems == []
     assert hosts - {server.removeprefix("http://"), ""} == set(), "the page asked other hosts"
+
+
+def turn(page: Page, theme: str) -> None:
+    """Makes the visitor's system light or dark, which a page follows while it is open unless its link says otherwise."""
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=theme == "dark")
 
 
 def settled(page: Page, locator: str, text: str) -> None:

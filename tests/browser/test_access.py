@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.browser.conftest import SCREENSHOTS
+from tests.browser.conftest import SCREENSHOTS, turn
 from tests.test_figures import luminance
 
 LONG = (
@@ -60,6 +61,24 @@ FAINT = """(targets) => {
     return [...texts, ...hints].filter(([, found]) => found < 4.5)
         .map(([node, found]) => `${found.toFixed(2)} ${node.outerHTML.slice(0, 200)}`);
 }"""
+# What is touched and has less than 24 x 24 pixels (WCAG 2.2); of a check box and a drop-down, what takes the touch. Sliders of
+# Gradio are thinner, but nothing else is near them, which the rule allows and axe checks.
+SMALL = """() => [...document.querySelectorAll('button, input, textarea, select, summary, [role=tab], [role=option], a')]
+    .filter((node) => node.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && !node.disabled)
+    .filter((node) => !node.closest('[aria-hidden=true]') && !(node.type === 'range' && node.dataset.testid))
+    .map((node) => (['radio', 'checkbox'].includes(node.type) ? node.closest('label') || node : node))
+    .map((node) => (node.getAttribute('role') === 'combobox' ? node.closest('.wrap') : node))
+    .map((node) => [node, node.getBoundingClientRect()])
+    .filter(([node, box]) => box.width > 1 && (box.width < 23.5 || box.height < 23.5))
+    .map(([node, box]) => `${Math.round(box.width)} x ${Math.round(box.height)} ${node.outerHTML.slice(0, 120)}`)"""
+# Paragraphs with more than some 120 letters a line (half an em each).
+STRETCHED = """() => [...document.querySelectorAll('p, li')]
+    .filter((node) => node.checkVisibility() && !node.matches('.lens-said') && node.textContent.length > 120)
+    .map((node) => { const range = document.createRange(); range.selectNodeContents(node);
+        const letters = range.getBoundingClientRect().width / (parseFloat(getComputedStyle(node).fontSize) / 2);
+        return [Math.round(letters), node.textContent.slice(0, 60)] })
+    .filter(([letters]) => letters > 125)
+    .map(([letters, text]) => `${letters} letters a line: ${text}`)"""
 
 
 def problems(page: Page, where: str | None = None) -> list[str]:
@@ -110,38 +129,47 @@ def filled(page: Page, tab: str, tmp_path: Path) -> None:
     page.wait_for_timeout(500)
 
 
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("tab", READY)
-def test_axe_finds_nothing(open_page: Callable[..., Page], tab: str, theme: str, tmp_path: Path) -> None:
-    """At no width; nor does the page scroll sideways there, and nothing that is touched is small. Leaves screenshots."""
+def test_axe_finds_nothing(open_page: Callable[..., Page], tab: str, tmp_path: Path) -> None:
+    """At no width, light or dark; nor does the page scroll sideways there. On a phone nothing that is touched is small, and
+    on a wide screen no line of text is stretched. Leaves screenshots."""
     SCREENSHOTS.mkdir(exist_ok=True)
-    page = open_page(f"?tab={tab}&text={quote(LONG)}&__theme={theme}", wait_for=READY[tab])
+    page = open_page(f"?tab={tab}&text={quote(LONG)}", wait_for=READY[tab])
     filled(page, tab, tmp_path)
-    found = {}
-    for width in SIZES:
+    found = []
+    for theme, width in product(THEMES, SIZES):
+        turn(page, theme)
         page.set_viewport_size({"width": width, "height": 1000})
         page.wait_for_timeout(700)
         page.screenshot(path=SCREENSHOTS / f"access-{tab}-{theme}-{width}.png", full_page=True)
-        found[width] = [f"{width}: {problem}" for problem in problems(page)]
+        found += [f"{theme} {width}: {problem}" for problem in problems(page)]
         if page.evaluate("document.scrollingElement.scrollWidth") > width:
-            found[width].append(f"{width}: it scrolls sideways")
-    assert sum(found.values(), []) == []
+            found.append(f"{theme} {width}: it scrolls sideways")
+        if width == min(SIZES):
+            found += page.evaluate(SMALL)
+        if width == max(SIZES):
+            found += page.evaluate(STRETCHED)
+            assert page.locator(".gradio-container").bounding_box()["width"] <= 1120
+    assert found == []
 
 
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("tab", ["translate", "compare"])
-def test_axe_finds_nothing_on_a_stage(open_page: Callable[..., Page], tab: str, theme: str) -> None:
-    page = open_page(f"?tab={tab}&text={quote(LONG)}&__theme={theme}&present=1", wait_for=STAGED[tab])
-    page.wait_for_timeout(500)
-    found = problems(page)
-    page.keyboard.press("e")
-    page.wait_for_selector(".stage-list[open]")
-    assert found + problems(page) == []
+def test_axe_finds_nothing_on_a_stage(open_page: Callable[..., Page], tab: str) -> None:
+    page = open_page(f"?tab={tab}&text={quote(LONG)}&present=1", wait_for=STAGED[tab])
+    found = []
+    for opened in (False, True):
+        if opened:
+            page.keyboard.press("e")
+            page.wait_for_selector(".stage-list[open]")
+        for theme in THEMES:
+            turn(page, theme)
+            page.wait_for_timeout(500)
+            found += problems(page)
+    assert found == []
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_axe_finds_nothing_in_the_questions(open_page: Callable[..., Page], theme: str) -> None:
-    page = open_page(f"?__theme={theme}", wait_for=READY["translate"])
+def test_axe_finds_nothing_in_the_questions(open_page: Callable[..., Page]) -> None:
+    page = open_page(wait_for=READY["translate"])
     unfold(page)
     found = []
     for question in page.locator("#ask-question label").all():
@@ -153,7 +181,10 @@ def test_axe_finds_nothing_in_the_questions(open_page: Callable[..., Page], them
         if page.locator("#ask-matter").is_visible():
             page.locator("#ask-matter").click()
             page.wait_for_selector("#ask-costs table >> visible=true")
-        found += problems(page, "#ask")
+        for theme in THEMES:
+            turn(page, theme)
+            page.wait_for_timeout(300)
+            found += problems(page, "#ask")
     assert found == []
 
 
@@ -189,43 +220,6 @@ def test_shaded_words_can_be_read(open_page: Callable[..., Page], theme: str) ->
 def contrast(tone: str, ink: str) -> float:
     dark, pale = sorted(luminance([int(n) for n in colour[4:-1].split(",")[:3]]) for colour in (tone, ink))
     return (pale + 0.05) / (dark + 0.05)
-
-
-SMALL = """() => [...document.querySelectorAll('button, input, textarea, select, summary, [role=tab], [role=option], a')]
-    .filter((node) => node.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && !node.disabled)
-    .filter((node) => !node.closest('[aria-hidden=true]') && !(node.type === 'range' && node.dataset.testid))
-    .map((node) => (['radio', 'checkbox'].includes(node.type) ? node.closest('label') || node : node))
-    .map((node) => (node.getAttribute('role') === 'combobox' ? node.closest('.wrap') : node))
-    .map((node) => [node, node.getBoundingClientRect()])
-    .filter(([node, box]) => box.width > 1 && (box.width < 23.5 || box.height < 23.5))
-    .map(([node, box]) => `${Math.round(box.width)} x ${Math.round(box.height)} ${node.outerHTML.slice(0, 120)}`)"""
-
-
-@pytest.mark.parametrize("tab", READY)
-def test_what_is_touched_is_large_enough(open_page: Callable[..., Page], tab: str, tmp_path: Path) -> None:
-    """24 x 24 pixels at least (WCAG 2.2), on a phone; of a check box and a drop-down, what takes the touch. Gradio's own
-    sliders are thinner, but nothing else is near them, which the rule allows and axe checks."""
-    page = open_page(f"?tab={tab}&text={quote(LONG)}", width=390, wait_for=READY[tab])
-    filled(page, tab, tmp_path)
-    assert page.evaluate(SMALL) == []
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
-
-
-@pytest.mark.parametrize("tab", READY)
-def test_lines_of_text_are_not_stretched(open_page: Callable[..., Page], tab: str) -> None:
-    """On a wide screen no paragraph has more than some 120 letters a line (half an em each)."""
-    page = open_page(f"?tab={tab}&text={quote(LONG)}", width=1920, wait_for=READY[tab])
-    unfold(page)
-    wide = page.evaluate(
-        """() => [...document.querySelectorAll('p, li')]
-            .filter((node) => node.checkVisibility() && !node.matches('.lens-said') && node.textContent.length > 120)
-            .map((node) => { const range = document.createRange(); range.selectNodeContents(node);
-                const letters = range.getBoundingClientRect().width / (parseFloat(getComputedStyle(node).fontSize) / 2);
-                return [Math.round(letters), node.textContent.slice(0, 60)] })
-            .filter(([letters]) => letters > 125)"""
-    )
-    assert wide == []
-    assert page.locator(".gradio-container").bounding_box()["width"] <= 1120
 
 
 MOVING = """() => {

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import BrowserContext, Page
 
 from tests.browser.conftest import settled
 from tests.browser.test_translate_page import french, translate
@@ -94,6 +94,7 @@ def test_as_everything_else_that_a_link_says(open_page: Callable[..., Page], tab
 
 def test_typed_into_compare_and_inside(open_page: Callable[..., Page]) -> None:
     page = open_page("?tab=compare", wait_for="#right-map .xtick")
+    page.emulate_media(reduced_motion="reduce")  # without the replay
     for value in VALUES.values():
         for place, key in (("#reference", None), ("#compare-text", "Enter")):
             box = page.locator(f"{place} textarea")
@@ -151,16 +152,16 @@ def test_in_a_file_of_pairs_and_as_clauses(open_page: Callable[..., Page], tmp_p
     assert_nothing_ran(page)
 
 
-def test_a_refusal_of_the_guard_is_said_on_the_page(server: str, browser: Browser) -> None:
+def test_a_refusal_of_the_guard_is_said_on_the_page(server: str, visitor: Callable[[str], BrowserContext]) -> None:
     said = "Too many questions: 5 at once are the limit."
-    page = browser.new_context().new_page()  # the browser itself tells of the refusal as an error
+    page = visitor("en-US").new_page()  # the browser itself tells of the refusal as an error
     page.goto(f"{server}/?tab=batch")
     page.wait_for_selector("#batch-run >> visible=true", timeout=60_000)
     page.route("**/queue/join**", lambda route: route.fulfill(status=429, json={"detail": said}))
     page.locator("#batch-text textarea").fill("A dog sleeps.", timeout=60_000)
     page.locator("#batch-run").click()
     page.get_by_text(said).first.wait_for(timeout=60_000)
-    page.context.close()
+    page.close()
 
 
 # -- what the policy stops, if something gets by all the same --------------------------------------------------------
@@ -187,18 +188,17 @@ SLIPPED_IN = {
 
 
 @contextmanager
-def watched(server: str, browser: Browser, query: str = "") -> Iterator[Page]:
+def watched(server: str, context: BrowserContext, query: str = "") -> Iterator[Page]:
     """The page, where violations of its policy are kept instead of failing the test: what was stopped, and where from."""
-    context = browser.new_context()
-    context.add_init_script(
+    page = context.new_page()
+    page.add_init_script(
         "window.violations = []; document.addEventListener('securitypolicyviolation', (e) =>"
         " window.violations.push(`${e.effectiveDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`))"
     )
-    page = context.new_page()
     page.set_default_timeout(60_000)
     page.goto(f"{server}/{query}")
     yield page
-    context.close()
+    page.close()
 
 
 OPENED = {
@@ -212,9 +212,9 @@ OPENED = {
 
 
 @pytest.mark.parametrize("query", OPENED)
-def test_the_page_itself_violates_nothing(server: str, browser: Browser, query: str) -> None:
+def test_the_page_itself_violates_nothing(server: str, visitor: Callable[[str], BrowserContext], query: str) -> None:
     """On no tab, with everything on it opened, in no language."""
-    with watched(server, browser, query) as page:
+    with watched(server, visitor("en-US"), query) as page:
         page.wait_for_selector(OPENED[query])
         closed = page.locator(".label-wrap:not(.open) >> visible=true")  # Gradio's accordions
         for _ in range(closed.count()):
@@ -231,8 +231,8 @@ def test_the_page_itself_violates_nothing(server: str, browser: Browser, query: 
 
 
 @pytest.fixture(scope="module")
-def page_of_ones_own(server: str, browser: Browser) -> Iterator[Page]:
-    with watched(server, browser) as page:
+def page_of_ones_own(server: str, visitor: Callable[[str], BrowserContext]) -> Iterator[Page]:
+    with watched(server, visitor("en-US")) as page:
         page.wait_for_selector(".lens-chip")
         yield page
 

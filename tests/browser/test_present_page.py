@@ -196,17 +196,16 @@ def test_compare_is_presented_too(open_page: Callable[..., Page]) -> None:
     page.wait_for_selector("body:not(.presenting) #compare-text textarea")
 
 
-@pytest.mark.parametrize("width, height", SIZES)
+@pytest.mark.parametrize("tab", ["translate", "compare"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_stage_shows_the_view_and_nothing_else(
-    open_page: Callable[..., Page], width: int, height: int, theme: str
-) -> None:
+def test_a_stage_shows_the_view_and_nothing_else(open_page: Callable[..., Page], theme: str, tab: str) -> None:
     SCREENSHOTS.mkdir(exist_ok=True)
-    for tab in ("translate", "compare"):
-        more = f"&text={quote(LONG)}&__theme={theme}&tab={tab}"
-        wait = "#duet .duet-word" if tab == "compare" else "#attention-view .ytick"
-        page = open_page(f"?present=1{more}", width=width, height=height, wait_for=wait)
-        page.wait_for_function("() => !document.querySelector('.lens-growing')")
+    wait = "#duet .duet-word" if tab == "compare" else "#attention-view .ytick"
+    page = open_page(f"?present=1&text={quote(LONG)}&__theme={theme}&tab={tab}", wait_for=wait)
+    page.wait_for_function("() => !document.querySelector('.lens-growing')")
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(500)
         page.wait_for_function(f"() => !({CUT})().length")
         assert page.evaluate(CONTROLS) == []
         assert page.locator("#duet" if tab == "compare" else "#attention-view").evaluate(FITS)

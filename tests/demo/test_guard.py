@@ -9,7 +9,9 @@ import http.client
 import ipaddress
 import json
 import os
+import random
 import re
+import resource
 import socket
 import threading
 import time
@@ -137,6 +139,16 @@ def test_every_answer_has_the_headers(served, method, path, status):
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'") and guard.FRAMES in policy
     assert ("script-src" in policy) == (path == "/"), "only the page may run scripts"
+
+
+def test_files_with_a_hash_in_their_name_are_asked_for_once_and_others_each_time(served):
+    page = send(served, "GET", "/").body.decode()
+    files = set(re.findall(r"/assets/[^\"'?]+\.(?:js|css)", page))
+    assert len(files) >= 2
+    for name in files:
+        assert "immutable" in send(served, "GET", name).headers["cache-control"]
+    for path in ("/", "/config", "/theme.css", "/assets/img/header-image.jpg", "/assets/none-12345678.js"):
+        assert "immutable" not in send(served, "GET", path).headers.get("cache-control", "")
 
 
 def test_only_the_pages_own_scripts_have_its_nonce_and_it_is_new_each_time(served):
@@ -276,6 +288,48 @@ def test_files_have_a_larger_limit_and_nothing_of_a_refused_one_stays(served, tm
         connection.sendall(f"POST /gradio_api/upload HTTP/1.1\r\n{lines}\r\n".encode() + body[:5000])
         wait_until(lambda: {path for path in kept.rglob("tmp*") if path.is_file()} - before)
     wait_until(lambda: {path for path in kept.rglob("*") if path.is_file()} <= before)
+
+
+@contextlib.contextmanager
+def full_disk(room: int) -> Iterator[None]:
+    """No file may grow over `room` bytes, as on a disk that is full: writing then fails as it does there."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_said_and_the_rest_goes_on(served):
+    kept = Path(served.page.app.uploaded_file_dir)
+    text = b"".join(b"A dog sleeps in house %d.\n" % i for i in range(60))
+    body, headers = upload("a.txt", text)
+    [path] = json.loads(send(served, "POST", "/gradio_api/upload", body, headers=headers).body)
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    before = {path for path in kept.rglob("*") if path.is_file()}
+    large, large_headers = upload("b.txt", b"A dog.\n" * 500_000)
+    with full_disk(20_000):
+        answer = send(served, "POST", "/gradio_api/upload", large, headers=large_headers)
+        assert answer.status == 507 and answer.detail == guard.FULL
+        assert {path for path in kept.rglob("*") if path.is_file()} == before, "not even what found room"
+        said = call(served, "batch", file, models.DEFAULT, 1)
+        assert "event: error" in said and guard.FULL in said and "Traceback" not in said
+        assert "event: complete" in call(served, "translate", "A dog sleeps.", models.DEFAULT, 1, 1)
+    assert "event: complete" in call(served, "batch", file, models.DEFAULT, 1)
+
+
+def test_the_clock_may_jump(served, monkeypatch):
+    """To and fro by years, between any two looks at it: answers, limits and deadlines go by another clock."""
+    chance, now = random.Random(3), time.time()
+    monkeypatch.setattr(time, "time", lambda: now + chance.uniform(-1e8, 1e8))
+    for text in ("A dog sleeps.", "Two girls are eating."):
+        said = call(served, "translate", text, models.DEFAULT, 3, 1)
+        assert "event: complete" in said and "stopped" not in said
+    assert "event: complete" in call(served, "compare", "A dog sleeps.", "en-fr-plain", models.DEFAULT, "")
+    body, headers = upload("a.txt", b"A dog sleeps.\n")
+    answer = send(served, "POST", "/gradio_api/upload", body, headers=headers)
+    assert answer.status == 200 and Path(json.loads(answer.body)[0]).exists()
 
 
 # -- how often -----------------------------------------------------------------------------------------------------
