@@ -18,7 +18,8 @@ from seq2seq.demo import links, models
 from seq2seq.demo.chart import Chart
 from seq2seq.demo.picture_board import SHOWN_PIXELS, PictureBoard, caption_board, painting_board
 from seq2seq.demo.visitor import language, say, told
-from seq2seq.scenes import MOST, PIXELS, Scene, SceneError, parse_code, random_scene, read_caption, unknown_words
+from seq2seq.grammar import caption_of, read_caption, unknown_words
+from seq2seq.scenes import MOST, PIXELS, Scene, SceneError, parse_code, random_scene
 from seq2seq.sources import cut
 from seq2seq.translator import clean
 from seq2seq.upload import read_picture
@@ -223,7 +224,7 @@ def pictures_tab(page: gr.Blocks, tab: gr.Tab) -> None:
     gr.Markdown(CAPTION_HEAD)
     with gr.Row():
         chosen = gr.Dropdown(
-            [(parse_code(code).caption(), code) for code in SCENES], value=SCENES[3], label="A scene from the list",
+            [(caption_of(parse_code(code)), code) for code in SCENES], value=SCENES[3], label="A scene from the list",
             elem_id="scene", scale=3, min_width=260,
         )  # fmt: skip
         count = gr.Slider(1, MOST, value=3, step=1, label="Objects", buttons=[], min_width=140, scale=1)

@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from seq2seq.demo.pictures_tab import DESCRIPTIONS, SCENES
+from seq2seq.grammar import caption_of
 from seq2seq.scenes import parse_code
 
 Open = Callable[..., Page]
@@ -47,7 +48,7 @@ def test_choose_a_place_with_the_keyboard_and_see_which_words_read_it(open_page:
 
 def test_a_new_scene_and_one_from_a_link(open_page: Open) -> None:
     page = open_tab(open_page, f"?tab=pictures&text={quote(SCENES[0])}")
-    said = parse_code(SCENES[0]).caption()
+    said = caption_of(parse_code(SCENES[0]))
     expect(page.locator(CHIP)).to_have_count(len(re.findall(r"\w+|,", said)), timeout=20_000)
     before = page.locator("#caption-additive .lens-chips").inner_text()
     page.locator("#new-scene").click()
