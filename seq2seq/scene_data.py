@@ -7,7 +7,8 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from seq2seq.checkpoint import write_beside
-from seq2seq.scenes import GRAMMARS, SPLITS, caption_links, cell_words, painting, painting_links, scenes
+from seq2seq.grammar import GRAMMARS, caption_of, content_words
+from seq2seq.scenes import CELLS, SPLITS, Scene, cell_words, painting, scenes
 from seq2seq.sources import SceneReader, save_tokenizers
 from seq2seq.tokenizer import Tokenizer
 
@@ -20,7 +21,7 @@ TRAINED_WORDS = 2000
 def caption_tokenizer() -> Tokenizer:
     """Every word of both languages is one piece of it."""
     some = list(islice(scenes("train"), TRAINED_WORDS))
-    return Tokenizer.train((scene.caption(language) for scene in some for language in GRAMMARS), 1000)
+    return Tokenizer.train((caption_of(scene, language) for scene in some for language in GRAMMARS), 1000)
 
 
 def lines(split: str, count: int, seed: int) -> tuple[list[str], list[str], list[str], list[str]]:
@@ -28,11 +29,24 @@ def lines(split: str, count: int, seed: int) -> tuple[list[str], list[str], list
     language in turn."""
     captions, looks, paintings, reads = [], [], [], []
     for scene, language in zip(islice(scenes(split, seed), count), cycle(GRAMMARS)):
-        captions.append(f"{scene.code}\t{scene.caption()}")
+        captions.append(f"{scene.code}\t{caption_of(scene)}")
         looks.append(caption_links(scene))
-        paintings.append(f"{scene.caption(language)}\t{painting(scene)}")
+        paintings.append(f"{caption_of(scene, language)}\t{painting(scene)}")
         reads.append(painting_links(scene, language))
     return captions, looks, paintings, reads
+
+
+def caption_links(scene: Scene) -> str:
+    """For `train --links`: the places of each object's box, for the English words that name it."""
+    words = content_words(caption_of(scene))
+    return " ".join(f"{place}-{i}" for i, number in words.items() for place in sorted(scene.things[number].looked_at))
+
+
+def painting_links(scene: Scene, language: str) -> str:
+    """For `train --links`: the words that name an object, for each of its cells."""
+    words = content_words(caption_of(scene, language))
+    owners = {row * CELLS + column: n for n, thing in enumerate(scene.things) for row, column in thing.cells}
+    return " ".join(f"{i}-{cell}" for cell, owner in sorted(owners.items()) for i, n in words.items() if n == owner)
 
 
 def write_scenes(out: Path, counts: dict[str, int], seed: int = 1) -> list[Path]:

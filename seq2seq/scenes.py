@@ -1,8 +1,8 @@
-"""Drawn scenes of one to five objects, whose truth is known: boxes, captions in English and French, and cells of a palette.
+"""Drawn scenes of one to five objects, whose truth is known: boxes, and cells of a palette; `grammar` has their captions.
 
-These are drawings, not photographs. All is a function of the scene, and a scene of its seed. On a 3 × 3 grid of places
-objects are told in reading order: the first by its place, each other one by where it stands seen from the one before. So
-a scene has one caption a language, and a caption gives back the scene, up to a few pixels within a place.
+These are drawings, not photographs. All is a function of the scene, and a scene of its seed. Each object has a place on a
+3 × 3 grid of its own. So a scene has one caption a language, and a caption gives back the scene, up to a few pixels within a
+place.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from seq2seq.language import Said
@@ -160,14 +159,6 @@ class Scene:
                 pen.polygon([(left + x * (width - 1), top + y * (width - 1)) for x, y in CORNERS[thing.shape]], ink)
         return image.reduce(4)
 
-    def caption(self, language: str = "en") -> str:
-        """The one caption of this scene."""
-        words = GRAMMARS[language]
-        first, *others = self.things
-        clauses = [f"{words.object(first)} {words.at(first.place)}"]
-        clauses += [f"{words.seen_from(a.place, b.place)} {words.object(b)}" for a, b in pairwise(self.things)]
-        return ", ".join(clauses)
-
     def cells(self) -> tuple[str, ...]:
         """The painting, row by row: the letter of each cell's colour."""
         painted = {at: LETTERS[colour] for thing in self.things for at, colour in thing.cells.items()}
@@ -183,138 +174,8 @@ CORNERS = {
 }  # fmt: skip
 
 
-# -- words ---------------------------------------------------------------------------------------------------------
-
-
-class Grammar:
-    """The phrases of a language. `object`, `at` and `seen_from` make them, `read` takes them apart."""
-
-    sizes: dict[str, str]
-    colours: dict[str, str]
-    shapes: dict[str, str]
-    places: tuple[str, ...]
-    """Of the grid, row by row."""
-
-    def object(self, thing: Thing) -> str:
-        raise NotImplementedError
-
-    def seen_from(self, before: tuple[int, int], place: tuple[int, int]) -> str:
-        raise NotImplementedError
-
-    def at(self, place: tuple[int, int]) -> str:
-        return self.places[GRID * place[0] + place[1]]
-
-    def read(self, caption: str) -> Scene:
-        """The scene that a caption describes. Raises SceneError."""
-        clauses = [" ".join(clause.lower().split()) for clause in caption.rstrip(" .").split(",")]
-        objects = {self.object(Thing(*kind, 0, 0)): kind for kind in KINDS}
-        things: list[Thing] = []
-        for clause in clauses:
-            ways = [(f"{phrase} {self.at(place)}", kind, place) for phrase, kind in objects.items() for place in PLACES]
-            if things:
-                before = things[-1].place
-                ways = [
-                    (f"{self.seen_from(before, place)} {phrase}", kind, place)
-                    for phrase, kind in objects.items()
-                    for place in PLACES
-                    if place > before
-                ]
-            found = [(kind, place) for phrase, kind, place in ways if phrase == clause]
-            if not found:
-                raise SceneError(Said("“{clause}” does not fit here.", clause=clause[:60]))
-            kind, (row, column) = found[0]
-            things.append(Thing(*kind, middle(column), middle(row)))
-        return Scene(tuple(things))
-
-    def words(self) -> frozenset[str]:
-        """Every word that a caption may have."""
-        phrases = [self.object(Thing(*kind, 0, 0)) for kind in KINDS]
-        phrases += [self.at(place) for place in PLACES]
-        phrases += [self.seen_from(a, b) for a in PLACES for b in PLACES if b > a]
-        return frozenset(word for phrase in phrases for word in phrase.split())
-
-
-class English(Grammar):
-    sizes = {name: name for name in SIZES}
-    colours = {name: name for name in COLOURS}
-    shapes = {name: name for name in SHAPES}
-    places = (
-        "at the top left", "at the top", "at the top right", "at the left", "in the middle", "at the right",
-        "at the bottom left", "at the bottom", "at the bottom right",
-    )  # fmt: skip
-
-    def object(self, thing: Thing) -> str:
-        return f"a {thing.size} {thing.colour} {thing.shape}"
-
-    def seen_from(self, before: tuple[int, int], place: tuple[int, int]) -> str:
-        down, right = place[0] - before[0], place[1] - before[1]
-        below = "far " * (down > 1) + "below" if down else ""
-        beside = "far " * (abs(right) > 1) + ("right of" if right > 0 else "left of") if right else ""
-        return " and ".join(filter(None, (below, beside))) + " it"
-
-
-class French(Grammar):
-    sizes = {"small": "petit", "large": "grand"}
-    colours = {
-        "red": "rouge", "green": "vert", "blue": "bleu", "yellow": "jaune", "purple": "violet", "black": "noir",
-    }  # fmt: skip
-    shapes = {"circle": "cercle", "square": "carré", "triangle": "triangle", "star": "étoile"}
-    feminine = {"vert": "verte", "bleu": "bleue", "violet": "violette", "noir": "noire"} | {
-        "petit": "petite",
-        "grand": "grande",
-    }
-    places = (
-        "en haut à gauche", "en haut", "en haut à droite", "à gauche", "au milieu", "à droite",
-        "en bas à gauche", "en bas", "en bas à droite",
-    )  # fmt: skip
-
-    def object(self, thing: Thing) -> str:
-        size, colour, shape = self.sizes[thing.size], self.colours[thing.colour], self.shapes[thing.shape]
-        if thing.shape != "star":
-            return f"un {size} {shape} {colour}"
-        return f"une {self.feminine[size]} {shape} {self.feminine.get(colour, colour)}"
-
-    def seen_from(self, before: tuple[int, int], place: tuple[int, int]) -> str:
-        down, right = place[0] - before[0], place[1] - before[1]
-        below = "loin " * (down > 1) + "en dessous" if down else ""
-        beside = "loin " * (abs(right) > 1) + ("à droite" if right > 0 else "à gauche") if right else ""
-        return " et ".join(filter(None, (below, beside)))
-
-
 KINDS = [(size, colour, shape) for size in SIZES for colour in COLOURS for shape in SHAPES]
 PLACES = [divmod(i, GRID) for i in range(GRID * GRID)]
-GRAMMARS: dict[str, Grammar] = {"en": English(), "fr": French()}
-
-
-SIZE_NAMES = frozenset({*French.sizes.values(), *English.sizes.values(), "petite", "grande"})
-NAMES = SIZE_NAMES.union(
-    English.colours, English.shapes, French.colours.values(), French.shapes.values(), French.feminine.values()
-)
-"""Words of both languages that name what an object is like, and not where it is."""
-
-
-def unknown_words(caption: str) -> list[str]:
-    """The words of a description that are in no grammar, in their order."""
-    known = GRAMMARS["en"].words() | GRAMMARS["fr"].words()
-    found = re.findall(r"[^\s,.]+", caption)
-    return [word for word in dict.fromkeys(found) if word.lower() not in known]
-
-
-def read_caption(caption: str) -> Scene:
-    """The scene that a caption in either language describes. Raises SceneError, which names words outside of the grammars."""
-    if unknown := unknown_words(caption):
-        raise SceneError(
-            Said("These words are not in the grammar of the scenes: {words}.", words=", ".join(unknown[:10]))
-        )
-    for number, grammar in enumerate(GRAMMARS.values(), 1):
-        try:
-            return grammar.read(caption)
-        except SceneError:
-            # Of the two complaints the one about the language that it is in.
-            fits = set(re.findall(r"[^\s,.]+", caption.lower())) <= grammar.words()
-            if fits or number == len(GRAMMARS):
-                raise
-    raise AssertionError("unreachable")
 
 
 def parse_code(code: str) -> Scene:
@@ -355,7 +216,7 @@ def random_scene(draw: random.Random, held_out: bool = False, count: int = 0) ->
     return Scene(tuple(things))
 
 
-# -- pairs for training --------------------------------------------------------------------------------------------
+# -- paintings -------------------------------------------------------------------------------------------------------
 
 
 def cells_of_place(place: tuple[int, int]) -> list[int]:
@@ -388,28 +249,3 @@ def painted(words: Sequence[str]) -> tuple[str, ...]:
     """The letters of a painting from its words, in their order; what is missing is background."""
     letters = [word[-1] if word[-1] in LETTERS.values() else BACKGROUND for word in words[: CELLS * CELLS]]
     return tuple(letters + [BACKGROUND] * (CELLS * CELLS - len(letters)))
-
-
-def content_words(caption: str, sizes: bool = True) -> dict[int, int]:
-    """The words for shape, colour and, if asked for, size in a caption, whose words are counted with each comma as one:
-    index -> which object it names, from 0."""
-    content = NAMES if sizes else NAMES - SIZE_NAMES
-    found, number = {}, 0
-    for i, word in enumerate(re.findall(r"[^\s,]+|,", caption.lower())):
-        number += word == ","
-        if word in content:
-            found[i] = number
-    return found
-
-
-def caption_links(scene: Scene) -> str:
-    """For `train --links`: the places of each object's box, for the English words that name it."""
-    words = content_words(scene.caption())
-    return " ".join(f"{place}-{i}" for i, number in words.items() for place in sorted(scene.things[number].looked_at))
-
-
-def painting_links(scene: Scene, language: str) -> str:
-    """For `train --links`: the words that name an object, for each of its cells."""
-    words = content_words(scene.caption(language))
-    owners = {row * CELLS + column: n for n, thing in enumerate(scene.things) for row, column in thing.cells}
-    return " ".join(f"{i}-{cell}" for cell, owner in sorted(owners.items()) for i, n in words.items() if n == owner)

@@ -51,13 +51,17 @@ PLACES = tuple(f"{chr(ord('a') + column)}{row}" for row in range(1, SIDE + 1) fo
 """What the places of a picture are called, row by row: "a1" is top left."""
 
 
+WHITE = b"\xff" * (3 * STEP * STEP)
+"""A place where nothing is drawn."""
+
+
 def cut(pixels: np.ndarray) -> Pieces:
     """(PIXELS, PIXELS, 3) numbers from 0 to 255 -> one piece a place, row by row, whose id are the bytes of its pixels."""
     blocks = pixels.astype(np.uint8).reshape(SIDE, STEP, SIDE, STEP, 3).swapaxes(1, 2).reshape(SIDE * SIDE, -1)
     seen: dict[bytes, bytes] = {}  # most places are blank: one object stands for all of them
     raw = (block.tobytes() for block in blocks)
     ids: Any = tuple(seen.setdefault(place, place) for place in raw)
-    return Pieces(ids, PLACES, PLACES, tuple(range(SIDE * SIDE)))
+    return Pieces(ids, PLACES, PLACES, tuple(range(SIDE * SIDE)), blank=WHITE)
 
 
 READERS = {"scene": SceneReader}

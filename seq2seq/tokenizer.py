@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Backend
@@ -41,7 +42,8 @@ class Pieces:
     """A text cut into pieces, and the words those pieces make.
 
     ids, pieces: one entry a piece. words: as they stand in the text. word_of: for each piece the index of its word.
-    cut: how many words of the text are not among them, or not whole.
+    cut: how many words of the text are not among them, or not whole. blank: the id of a piece that is taken away; that of
+        `<pad>` has the zero vector for its embedding.
     """
 
     ids: tuple[int, ...]
@@ -49,6 +51,7 @@ class Pieces:
     words: tuple[str, ...]
     word_of: tuple[int, ...]
     cut: int = 0
+    blank: Any = PAD
 
     def first(self, count: int) -> Pieces:
         """At most its first `count` pieces, `<eos>` being the first to go; a word that does not fit goes whole."""
@@ -66,8 +69,8 @@ class Pieces:
         return Pieces(self.ids[:whole], self.pieces[:whole], self.words[:kept], self.word_of[:whole], cut)
 
     def without(self, words: Collection[int]) -> Pieces:
-        """The pieces of these words, by their index, have the id of `<pad>`, whose embedding is zero; nothing moves."""
-        return replace(self, ids=tuple(PAD if of in words else id for id, of in zip(self.ids, self.word_of)))
+        """The pieces of these words, by their index, are blank; nothing moves."""
+        return replace(self, ids=tuple(self.blank if of in words else id for id, of in zip(self.ids, self.word_of)))
 
 
 class Tokenizer:

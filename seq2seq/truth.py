@@ -7,17 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from seq2seq.data import DataError, Pair
-from seq2seq.scenes import (
-    CELLS,
-    NAMES,
-    Scene,
-    SceneError,
-    cells_of_place,
-    content_words,
-    painted,
-    parse_code,
-    read_caption,
-)
+from seq2seq.grammar import NAMES, caption_of, content_words, read_caption
+from seq2seq.scenes import CELLS, Scene, SceneError, cells_of_place, painted, parse_code
 from seq2seq.translation import Translation
 from seq2seq.translator import Translator
 
@@ -63,7 +54,7 @@ def judge_caption(scene: Scene, made: Translation) -> Judged:
     or how it stands to the one before. pointing: words for shape and colour whose highest weight falls on a place in the box of
     the object they name, the n-th again."""
     said = [clause.split() for clause in made.translation.split(",")]
-    truth = [clause.split() for clause in scene.caption().split(",")]
+    truth = [clause.split() for clause in caption_of(scene).split(",")]
     right = dict.fromkeys(ATTRIBUTES, 0)
     for n, (thing, clause) in enumerate(zip(scene.things, truth)):
         words = said[n] if n < len(said) else []
@@ -74,7 +65,7 @@ def judge_caption(scene: Scene, made: Translation) -> Judged:
         # A wrong word for an attribute is not a wrong place.
         right["where"] += [w for w in rest[0] if w not in NAMES] == rest[1]
     count = len(scene.things)
-    judged = {"exact": (int(made.translation == scene.caption()), 1)} | {k: (v, count) for k, v in right.items()}
+    judged = {"exact": (int(made.translation == caption_of(scene)), 1)} | {k: (v, count) for k, v in right.items()}
     if made.attention is None:
         return judged
     naming = content_words(made.translation, sizes=False)

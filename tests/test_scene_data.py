@@ -7,12 +7,17 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seq2seq.checkpoint import SEAL
 from seq2seq.cli import main
 from seq2seq.data import read_links, read_pairs
-from seq2seq.scene_data import caption_tokenizer
-from seq2seq.scenes import GRAMMARS, HELD_OUT, parse_code, scenes
+from seq2seq.grammar import GRAMMARS, caption_of, content_words
+from seq2seq.scene_data import caption_links, caption_tokenizer, painting_links
+from seq2seq.scenes import CELLS, HELD_OUT, PIXELS, SIDE, parse_code, scenes
+from seq2seq.sources import PLACES
+from tests.test_scenes import SEEDS, scene_of
 
 SIZES = ["--embedding-size", "8", "--hidden-size", "8", "--attention-size", "8", "--batch-tokens", "1100"]
 STEPS = ["--max-steps", "4", "--warmup-steps", "2", "--validate-every", "2", "--validation-sentences", "2"]
@@ -41,8 +46,8 @@ def test_both_directions_are_of_the_same_scenes(data: Path) -> None:
         assert len(captions) == len(paintings) == count
         for number, (caption, painting) in enumerate(zip(captions, paintings)):
             scene = parse_code(caption.source)
-            assert caption.references == (scene.caption(),)
-            assert painting.source == scene.caption(list(GRAMMARS)[number % 2])
+            assert caption.references == (caption_of(scene),)
+            assert painting.source == caption_of(scene, list(GRAMMARS)[number % 2])
             assert any((t.size, t.colour, t.shape) in HELD_OUT for t in scene.things) == (split == "heldout")
     for way in ("caption", "draw"):
         assert len(read_links(data / f"scenes-{way}.train.links.gz")) == 12
@@ -54,8 +59,23 @@ def test_every_word_of_both_grammars_is_one_piece() -> None:
         assert len(tokenizer.encode(word).ids) == 2, word  # and the end mark
     scene = next(iter(scenes("test")))
     for language in GRAMMARS:
-        pieces = tokenizer.encode(scene.caption(language))
+        pieces = tokenizer.encode(caption_of(scene, language))
         assert len(pieces.words) == len(pieces.ids)
+
+
+@given(SEEDS, st.sampled_from(list(GRAMMARS)))
+def test_links_go_from_what_is_named_to_what_names_it(seed: int, language: str) -> None:
+    scene = scene_of(seed)
+    words = caption_of(scene, language).replace(",", " ,").split()
+    owners = content_words(caption_of(scene, language))
+    assert sorted(owners.values()) == sorted([*range(len(scene.things))] * 3)
+    for link in painting_links(scene, language).split():
+        word, cell = map(int, link.split("-"))
+        assert divmod(cell, CELLS) in scene.things[owners[word]].cells and words[word] != ","
+    told = content_words(caption_of(scene))
+    for link in caption_links(scene).split():
+        place, word = map(int, link.split("-"))
+        assert place in scene.things[told[word]].looked_at
 
 
 @pytest.mark.parametrize("kind", ["additive", "multiplicative", "plain"])
@@ -103,3 +123,23 @@ def test_what_is_no_scene_is_one_line(data: Path, tmp_path: Path, capsys) -> Non
     assert "no scenes of that kind" in capsys.readouterr().err
     assert main(["evaluate", "--checkpoint", str(out), "--data", wrong, "--truth", "--beam", "3"]) == 2
     assert "--truth goes with --data and greedy search" in capsys.readouterr().err
+
+
+def test_a_place_taken_away_is_blank(capsys) -> None:
+    """Without the places of the blue square the captioner sees a picture of the star alone."""
+    _, square = parse_code("small red star 10 10, large blue square 53 32").things
+    left, top, right, bottom = (side * SIDE // PIXELS for side in square.box)
+    touched = [PLACES[SIDE * row + column] for row in range(top, bottom + 1) for column in range(left, right + 1)]
+    asked = [word for place in touched for word in ("--without", place)]
+    model = ["translate", "--checkpoint", "checkpoints/scenes-caption-additive"]
+    assert main([*model, *asked, "small red star 10 10, large blue square 53 32"]) == 0
+    assert capsys.readouterr().out == "a small red star at the top left\n"
+    assert main([*model, "--without", "star", "small red star 10 10"]) == 2
+    assert "no word “star” to take away; choose from a1 b1" in capsys.readouterr().err
+
+
+def test_a_word_taken_away_from_a_description(capsys) -> None:
+    model = ["translate", "--checkpoint", "checkpoints/scenes-draw-additive", "--without", "circle"]
+    assert main([*model, "a large red circle in the middle"]) == 0
+    said = capsys.readouterr()
+    assert len(said.out.split()) == CELLS * CELLS and "Without “circle”" in said.err

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from seq2seq.scenes import (
     CELLS,
-    GRAMMARS,
     HELD_OUT,
     LETTERS,
     MOST,
@@ -23,19 +22,14 @@ from seq2seq.scenes import (
     Scene,
     SceneError,
     Thing,
-    caption_links,
     cell_names,
     cell_words,
     cells_of_place,
-    content_words,
     painted,
     painting,
-    painting_links,
     parse_code,
     random_scene,
-    read_caption,
     scenes,
-    unknown_words,
 )
 
 SEEDS = st.integers(0, 10**9)
@@ -49,27 +43,9 @@ def scene_of(seed: int, held_out: bool = False) -> Scene:
     return random_scene(random.Random(seed), held_out)
 
 
-@given(SEEDS, st.sampled_from(list(GRAMMARS)))
-def test_a_caption_says_all_but_a_few_pixels(seed: int, language: str) -> None:
-    scene = scene_of(seed)
-    assert read_caption(scene.caption(language)) == scene.centred()
-    assert scene.centred().caption(language) == scene.caption(language)
-
-
 @given(SEEDS)
 def test_a_code_says_all(seed: int) -> None:
     assert parse_code(scene_of(seed).code) == scene_of(seed)
-
-
-def test_a_caption_as_people_read_it() -> None:
-    scene = parse_code("small red circle 10 10, large blue square 53 10, small green star 32 54")
-    assert scene.caption() == (
-        "a small red circle at the top left, far right of it a large blue square, far below and left of it a small green star"
-    )
-    assert scene.caption("fr") == (
-        "un petit cercle rouge en haut à gauche, loin à droite un grand carré bleu, "
-        "loin en dessous et à gauche une petite étoile verte"
-    )
 
 
 def test_objects_are_told_in_reading_order_whatever_order_they_come_in() -> None:
@@ -152,53 +128,6 @@ def test_shapes_can_be_told_apart_in_cells() -> None:
             frozenset(Thing(size, "red", shape, 32, 32).cells) for shape in ("circle", "square", "triangle", "star")
         ]
         assert len(set(drawn)) == 4
-
-
-@given(SEEDS, st.sampled_from(list(GRAMMARS)))
-def test_links_go_from_what_is_named_to_what_names_it(seed: int, language: str) -> None:
-    scene = scene_of(seed)
-    words = scene.caption(language).replace(",", " ,").split()
-    owners = content_words(scene.caption(language))
-    assert sorted(owners.values()) == sorted([*range(len(scene.things))] * 3)
-    for link in painting_links(scene, language).split():
-        word, cell = map(int, link.split("-"))
-        assert divmod(cell, CELLS) in scene.things[owners[word]].cells and words[word] != ","
-    told = content_words(scene.caption())
-    for link in caption_links(scene).split():
-        place, word = map(int, link.split("-"))
-        assert place in scene.things[told[word]].looked_at
-
-
-def test_sizes_are_content_only_where_asked_for() -> None:
-    assert content_words("a small red circle at the top, below it a large blue star") == {
-        1: 0,
-        2: 0,
-        3: 0,
-        11: 1,
-        12: 1,
-        13: 1,
-    }
-    assert content_words("a small red circle at the top", sizes=False) == {2: 0, 3: 0}
-
-
-def test_words_outside_of_the_grammar_are_named() -> None:
-    with pytest.raises(SceneError, match="not in the grammar of the scenes: pink, elephant"):
-        read_caption("a small pink elephant at the top")
-    assert unknown_words("A Small RED circle, une étoile") == []
-
-
-@pytest.mark.parametrize(
-    ("caption", "says"),
-    [
-        ("a red small circle at the top", "“a red small circle at the top” does not fit here"),
-        ("a small red circle at the top, left of it a small red circle, left of it a small red circle", "does not fit"),
-        ("un petit étoile rouge en haut", "“un petit étoile rouge en haut” does not fit"),
-        ("", "does not fit"),
-    ],
-)
-def test_a_sentence_that_is_none_says_where(caption: str, says: str) -> None:
-    with pytest.raises(SceneError, match=says):
-        read_caption(caption)
 
 
 @pytest.mark.parametrize(

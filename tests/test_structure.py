@@ -14,6 +14,7 @@ MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for p
 LAYERS = (
     {"language"},
     {"scenes"},
+    {"grammar"},
     {"config", "tokenizer", "data", "checkpoint"},
     {"encoder", "attention", "aligner", "augment", "upload", "sources", "scene_data"},
     {"decoder"},

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from seq2seq.data import DataError, Pair
-from seq2seq.scenes import CELLS, SIDE, content_words, painting, parse_code, read_caption
+from seq2seq.grammar import caption_of, content_words, read_caption
+from seq2seq.scenes import CELLS, SIDE, painting, parse_code
 from seq2seq.translation import Translation
 from seq2seq.truth import judge_caption, judge_painting, shares
 
 SCENE = parse_code("small red circle 10 10, large blue square 53 32, small green star 11 53")
-CAPTION = SCENE.caption()
+CAPTION = caption_of(SCENE)
 WORDS = CAPTION.replace(",", " ,").split()
 
 

@@ -135,7 +135,7 @@ function draw(over, place) {
     hovertemplate: "%{customdata}<extra></extra>",
     showscale: false,
   });
-  const size = Math.min(root.clientWidth, 420);
+  const size = Math.min(root.clientWidth, 420) - 2; // within the frame
   const axis = { range: [-0.5, side - 0.5], visible: false, fixedrange: true };
   const layout = {
     template: {},

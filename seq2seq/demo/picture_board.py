@@ -12,6 +12,7 @@ from PIL import Image
 
 from seq2seq.demo.component import PageComponent
 from seq2seq.demo.visitor import say
+from seq2seq.grammar import caption_of
 from seq2seq.scenes import BACKGROUND, CELLS, COLOURS, LETTERS, SIDE, Scene, cell_names, painted
 from seq2seq.sources import PLACES
 from seq2seq.translation import Translation
@@ -47,7 +48,7 @@ def caption_board(
     sentences = []
     if scene:
         judged = judge_caption(scene, made)
-        sentences.append(say(CAPTION_RIGHT) if judged["exact"][0] else say(CAPTION_WRONG, caption=scene.caption()))
+        sentences.append(say(CAPTION_RIGHT) if judged["exact"][0] else say(CAPTION_WRONG, caption=caption_of(scene)))
         if "pointing" in judged:
             sentences.append(say(POINTED, right=judged["pointing"][0], count=judged["pointing"][1]))
     weights = None if made.attention is None else made.attention[: len(words)]

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from seq2seq.card import MEASURES
 from seq2seq.charts import right_by_objects
@@ -17,8 +18,11 @@ from seq2seq.data import DataError
 from seq2seq.demo import links, models
 from seq2seq.demo.chart import Chart
 from seq2seq.demo.picture_board import SHOWN_PIXELS, PictureBoard, caption_board, painting_board
+from seq2seq.demo.scene_editor import SceneEditor, composed, editor
+from seq2seq.demo.sketch import Sketch, drawn, sketch
 from seq2seq.demo.visitor import language, say, told
-from seq2seq.scenes import MOST, PIXELS, Scene, SceneError, parse_code, random_scene, read_caption, unknown_words
+from seq2seq.grammar import caption_of, read_caption, unknown_words
+from seq2seq.scenes import MOST, PIXELS, Scene, SceneError, parse_code, random_scene
 from seq2seq.sources import cut
 from seq2seq.translator import clean
 from seq2seq.upload import read_picture
@@ -51,6 +55,11 @@ OFF_PATH = (
     "white, and will "
     "name such things whatever is in the picture. It was shrunk to {side} × {side} pixels."
 )
+SKETCHED = (
+    "This drawing is off the training path: the models know circles, squares, triangles and stars with straight edges and "
+    "smooth curves, and will name such things whatever is drawn."
+)
+NO_SCENE = "The text of this link is no description of a scene, so this tab shows its own first one."
 NOT_A_SENTENCE = "This is not a sentence of the grammar, so what is right is not known: {reason}"
 NO_TEXT = "Type a description first."
 SCENES = (
@@ -98,26 +107,52 @@ def describe(code: str, play: bool = True) -> tuple[Any, ...]:
         return failed(error)
 
 
+def show(code: str, asked: int = 0, play: bool = True) -> tuple[Any, ...]:
+    """As `describe`, and before it the editor with that scene. asked: as in `editor`."""
+    try:
+        composing = editor(parse_code(code), asked)
+    except SceneError:  # the boards say why
+        composing = gr.skip()
+    return composing, *describe(code, play)
+
+
+def compose(event: gr.EventData) -> tuple[Any, ...]:
+    """What somebody has composed: none of the list is chosen any more, then as `show`."""
+    return gr.update(value=None), *show(*composed(event))
+
+
+def describe_sketch(event: gr.EventData) -> tuple[Any, ...]:
+    """As `describe`, of what somebody has drawn."""
+    try:
+        return describe_pixels(drawn(event), say(SKETCHED))
+    except models.REFUSALS as error:
+        return failed(error)
+
+
 def describe_file(path: str | None) -> tuple[Any, ...]:
     """As `describe`, of a picture that somebody sent."""
     if not path:
         return (gr.skip(),) * 3
     try:
-        image = read_picture(path, PIXELS)
-        source = cut(np.asarray(image))
-        made = [models.picture_model(name).answer("", source) for name in CAPTIONERS]
-        boards = [caption_board(one, image, label(one.checkpoint), play=True) for one in made]
-        for board in boards:
-            board["warnings"].append(say(OFF_PATH, side=PIXELS))
-        return *boards, looks(boards[1])
+        return describe_pixels(np.asarray(read_picture(path, PIXELS)), say(OFF_PATH, side=PIXELS))
     except models.REFUSALS as error:
         return failed(error)
 
 
+def describe_pixels(pixels: np.ndarray, warning: str) -> tuple[Any, ...]:
+    """As `describe`, of (PIXELS, PIXELS, 3) bytes of which no truth is known."""
+    source, image = cut(pixels), Image.fromarray(pixels)
+    made = [models.picture_model(name).answer("", source) for name in CAPTIONERS]
+    boards = [caption_board(one, image, label(one.checkpoint), play=True) for one in made]
+    for board in boards:
+        board["warnings"].append(warning)
+    return *boards, looks(boards[1])
+
+
 def new_scene(count: float, unseen: bool) -> tuple[Any, ...]:
-    """A scene that nobody has seen: its code, then as `describe`."""
+    """A scene that nobody has seen: none of the list, then as `show`."""
     code = random_scene(random.Random(), bool(unseen), int(count)).code
-    return gr.update(value=None), *describe(code)
+    return gr.update(value=None), *show(code)
 
 
 def paint(text: str, play: bool = True) -> tuple[Any, ...]:
@@ -192,23 +227,40 @@ def numbers() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[say("model"), *(say(MEASURES[key]) for key in MEASURES)])
 
 
+def scene_of(text: str) -> Scene:
+    """The scene of a code, or of a description. Raises SceneError."""
+    try:
+        return parse_code(text)
+    except SceneError:
+        return read_caption(text).centred()
+
+
+def filled(code: str = SCENES[3], text: str = DESCRIPTIONS[1]) -> tuple[Any, ...]:
+    """All of the tab: the editor and boards of a scene, those of a description, and what is known of the models."""
+    return *show(code, play=False), *paint(text, False), *charts(), numbers()
+
+
 def entered(opened: bool) -> tuple[Any, ...]:
-    """On entering the tab for the first time: examples in both directions, and what is known of the models."""
-    if opened:
-        return (gr.skip(),) * 10
-    return True, *describe(SCENES[3], False), *paint(DESCRIPTIONS[1], False), *charts(), numbers()
+    """On entering the tab for the first time: examples in both directions."""
+    return (gr.skip(),) * 11 if opened else (True, *filled())
 
 
 def from_link(request: gr.Request) -> tuple[Any, ...]:
-    """What `/?tab=pictures&text=…` asks for, a scene's code or, with `way=paint`, a description: as `entered`, and the
-    description."""
+    """What `/?tab=pictures&text=…` asks for, a scene's code or, with `way=paint`, a description: as `entered`, then the
+    description, the scene that is chosen from the list, and what is to be said of a text that is neither."""
     asked = links.asked(request, links.PICTURES)
     if not asked:
-        return (gr.skip(),) * 11
-    paints = asked.get("way") == links.PAINT
-    text = asked["text"] if paints else DESCRIPTIONS[1]
-    scene = SCENES[3] if paints else asked["text"]
-    return True, *describe(scene, False), *paint(text, False), *charts(), numbers(), text
+        return (gr.skip(),) * 14
+    code, text, note = SCENES[3], DESCRIPTIONS[1], ""
+    try:
+        if asked.get("way") == links.PAINT:
+            understood(clean(asked["text"]))
+            text = asked["text"]
+        else:
+            code = scene_of(asked["text"]).code
+    except models.REFUSALS:  # as the sentence of another tab
+        note = say(NO_SCENE)
+    return True, *filled(code, text), text, code if code in SCENES else None, gr.update(value=note, visible=bool(note))
 
 
 # -- layout and wiring ---------------------------------------------------------------------------------------------
@@ -219,16 +271,21 @@ def pictures_tab(page: gr.Blocks, tab: gr.Tab) -> None:
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     opened = gr.State(False)
     gr.Markdown(ABOUT, elem_classes="help")
+    note = gr.Markdown("", visible=False, elem_id="link-note")
 
     gr.Markdown(CAPTION_HEAD)
     with gr.Row():
         chosen = gr.Dropdown(
-            [(parse_code(code).caption(), code) for code in SCENES], value=SCENES[3], label="A scene from the list",
+            [(caption_of(parse_code(code)), code) for code in SCENES], value=SCENES[3], label="A scene from the list",
             elem_id="scene", scale=3, min_width=260,
         )  # fmt: skip
         count = gr.Slider(1, MOST, value=3, step=1, label="Objects", buttons=[], min_width=140, scale=1)
         unseen = gr.Checkbox(False, label="With a combination never seen in training", min_width=160, scale=1)
         new = gr.Button("New scene", variant="primary", elem_id="new-scene", min_width=120, scale=1)
+    with gr.Accordion("Compose a scene", open=False, elem_id="compose"):
+        composing = SceneEditor(editor(parse_code(SCENES[3])), elem_id="scene-editor")
+    with gr.Accordion("Draw by hand", open=False, elem_id="draw"):
+        sheet = Sketch(sketch(), elem_id="sketch")
     with gr.Accordion("Your own picture", open=False):
         file = gr.File(
             label="A PNG or JPEG picture", file_count="single", file_types=[".png", ".jpg", ".jpeg"], height=120,
@@ -260,13 +317,16 @@ def pictures_tab(page: gr.Blocks, tab: gr.Tab) -> None:
     gr.Markdown(GUIDED, elem_classes="help")
 
     captioned, drawn = [*captions, caption_table], [*paintings, paint_table]
-    chosen.input(describe, chosen, captioned, trigger_mode="always_last", **options)
-    new.click(new_scene, [count, unseen], [chosen, *captioned], **options)
+    shown = [composing, *captioned]
+    chosen.input(show, chosen, shown, trigger_mode="always_last", **options)
+    new.click(new_scene, [count, unseen], [chosen, *shown], **options)
+    composing.compose(compose, None, [chosen, *shown], trigger_mode="always_last", **options)
+    sheet.draw(describe_sketch, None, captioned, trigger_mode="always_last", **options)
     file.upload(describe_file, file, captioned, **options)
     gr.on([text.submit, asked.change], paint, text, drawn, trigger_mode="always_last", **options)
     for button, example in zip(examples, DESCRIPTIONS):
         fill = f"() => [{json.dumps(example)}, Date.now()]"
         button.click(None, None, [text, asked], js=fill, api_visibility="private")
-    everything = [opened, *captioned, *drawn, *bars, table]
+    everything = [opened, *shown, *drawn, *bars, table]
     tab.select(entered, opened, everything, **options)
-    page.load(from_link, None, [*everything, text], **options)
+    page.load(from_link, None, [*everything, text, chosen, note], **options)

@@ -8,9 +8,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from seq2seq.demo.pictures_tab import DESCRIPTIONS, SCENES
+from seq2seq.grammar import caption_of
 from seq2seq.scenes import parse_code
 
 Open = Callable[..., Page]
@@ -47,7 +48,7 @@ def test_choose_a_place_with_the_keyboard_and_see_which_words_read_it(open_page:
 
 def test_a_new_scene_and_one_from_a_link(open_page: Open) -> None:
     page = open_tab(open_page, f"?tab=pictures&text={quote(SCENES[0])}")
-    said = parse_code(SCENES[0]).caption()
+    said = caption_of(parse_code(SCENES[0]))
     expect(page.locator(CHIP)).to_have_count(len(re.findall(r"\w+|,", said)), timeout=20_000)
     before = page.locator("#caption-additive .lens-chips").inner_text()
     page.locator("#new-scene").click()
@@ -101,3 +102,114 @@ def test_a_phone_shows_one_board_below_the_other(open_page: Open) -> None:
     left, right = (page.locator(f"#caption-{side}").bounding_box() for side in ("plain", "additive"))
     assert right["y"] >= left["y"] + left["height"] and left["width"] > 300
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def unfold(page: Page, accordion: str, inside: str) -> None:
+    page.locator(f"{accordion} > button").click()
+    page.locator(inside).first.wait_for()
+    page.wait_for_timeout(700)  # its contents are wired a moment after they are seen
+
+
+def caption(page: Page, text: str) -> None:
+    """Waits until the model with attention has said this."""
+    expect(page.locator("#caption-additive .lens-said")).to_contain_text(text, timeout=20_000)
+
+
+def test_an_object_is_dragged_with_the_mouse(open_page: Open) -> None:
+    page = open_tab(open_page, f"?tab=pictures&text={quote('large red circle 10 10, small blue square 53 53')}")
+    unfold(page, "#compose", "#scene-editor g")
+    page.locator(".editor-canvas").scroll_into_view_if_needed()
+    box = page.locator(".editor-canvas").bounding_box()
+    spot = lambda x, y: (box["x"] + box["width"] * x / 64, box["y"] + box["width"] * y / 64)  # noqa: E731
+    page.mouse.move(*spot(10, 10))
+    page.mouse.down()
+    page.mouse.move(*spot(30, 30), steps=4)
+    page.mouse.move(*spot(54, 12), steps=4)
+    page.mouse.up()
+    caption(page, "a large red circle at the top right, far below it a small blue square")
+    # Where another one stands it does not go.
+    page.mouse.move(*spot(53, 10))
+    page.mouse.down()
+    page.mouse.move(*spot(53, 53), steps=4)
+    expect(page.locator("#scene-editor .take-said")).to_have_text("Another object stands there.")
+    page.mouse.up()
+
+
+def test_an_object_is_dragged_with_a_finger(server: str, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(f"{server}/?tab=pictures&text={quote('large red circle 10 10')}")
+    page.wait_for_selector(CHIP)
+    unfold(page, "#compose", "#scene-editor g")
+    page.locator(".editor-canvas").scroll_into_view_if_needed()
+    box = page.locator(".editor-canvas").bounding_box()
+    touch = context.new_cdp_session(page)
+    for kind, x, y in (("Start", 10, 10), ("Move", 30, 30), ("Move", 32, 53)):
+        point = {"x": box["x"] + box["width"] * x / 64, "y": box["y"] + box["width"] * y / 64}
+        touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": [point]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    caption(page, "a large red circle at the bottom")
+    context.close()
+
+
+def test_a_scene_is_composed_by_keyboard(open_page: Open) -> None:
+    page = open_tab(open_page, f"?tab=pictures&text={quote('large red circle 10 10')}")
+    unfold(page, "#compose", "#scene-editor g")
+    said = page.locator("#scene-editor .take-said")
+    one = page.locator("#scene-editor g").first
+    one.focus()
+    page.keyboard.press("ArrowRight")
+    expect(said).to_have_text("circle, red, large, at the top")
+    page.keyboard.press("ArrowUp")
+    expect(said).to_have_text("The picture ends here.")
+    page.keyboard.press("ArrowDown")
+    expect(said).to_have_text("circle, red, large, in the middle")
+    caption(page, "a large red circle in the middle")
+    page.get_by_label("shape", exact=True).select_option("star")
+    page.get_by_role("button", name="Add an object").click()
+    expect(page.locator("#scene-editor g")).to_have_count(2)
+    caption(page, "below and right of it a large red star")
+    page.locator("#scene-editor g").nth(1).focus()
+    page.keyboard.press("Delete")
+    expect(page.locator("#scene-editor g")).to_have_count(1)
+    page.locator("#scene-editor g").first.focus()
+    page.keyboard.press("Delete")
+    expect(said).to_have_text("The last object stays.")
+
+
+def test_a_drawing_by_mouse_and_by_keyboard_is_described(open_page: Open) -> None:
+    page = open_tab(open_page)
+    unfold(page, "#draw", "#sketch canvas")
+    sheet = page.locator("#sketch canvas")
+    page.get_by_label("Brush", exact=True).select_option("8")
+    page.locator("#sketch").get_by_role("button", name="blue").click()
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    spot = lambda x, y: (box["x"] + box["width"] * x / 64, box["y"] + box["width"] * y / 64)  # noqa: E731
+    page.mouse.move(*spot(27, 27))
+    page.mouse.down()
+    for y in (27, 32, 37):
+        page.mouse.move(*spot(27, y))
+        page.mouse.move(*spot(37, y), steps=5)
+    page.mouse.up()
+    caption(page, "blue square in the middle")
+    expect(page.locator("#caption-additive .lens-warnings")).to_contain_text("off the training path")
+    page.locator("#sketch").get_by_role("button", name="Clear").click()
+    sheet.focus()
+    for key in (" ", "ArrowRight", "ArrowDown", " "):
+        page.keyboard.press(key)
+    expect(page.locator("#sketch .take-said")).to_have_text("Brush lifted: column 35, row 35")
+
+
+def test_a_text_of_another_tab_is_no_refusal(open_page: Open) -> None:
+    page = open_tab(open_page, f"?tab=pictures&text={quote('A dog sleeps.')}")
+    expect(page.locator("#link-note")).to_contain_text("no description of a scene")
+    assert page.locator("#caption-plain .lens-message").is_hidden()
+
+
+def test_the_frame_is_whole(open_page: Open) -> None:
+    page = open_tab(open_page)
+    frame, drawing = (
+        page.locator(f"#caption-additive .board-square{part}").first.bounding_box() for part in ("", " .main-svg")
+    )
+    assert drawing["x"] > frame["x"] and drawing["x"] + drawing["width"] < frame["x"] + frame["width"]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from seq2seq.demo import links, models, pictures_tab
-from seq2seq.scenes import CELLS, SIDE, parse_code, read_caption
+from seq2seq.grammar import caption_of, read_caption
+from seq2seq.scenes import CELLS, SIDE, parse_code
 from seq2seq.upload import MAX_PIXELS
 from tests.demo.test_links import opened
 
@@ -60,9 +62,9 @@ def test_a_painting_board_shows_what_the_model_paints(text: str) -> None:
 
 def test_a_new_scene_is_what_was_asked_for() -> None:
     for count in (1, 5):
-        _, _, board, _ = pictures_tab.new_scene(count, True)
-        assert board["words"]
-    codes = {links_code(pictures_tab.new_scene(3, False)[1]["link"]) for _ in range(3)}
+        _, composing, _, board, _ = pictures_tab.new_scene(count, True)
+        assert board["words"] and len(composing["things"]) == count and not composing["asked"]
+    codes = {links_code(pictures_tab.new_scene(3, False)[2]["link"]) for _ in range(3)}
     assert len(codes) == 3 and all(len(parse_code(code).things) == 3 for code in codes)
 
 
@@ -122,11 +124,52 @@ def test_bad_pictures_are_refused_with_a_reason(tmp_path: Path) -> None:
 def test_links_open_both_directions() -> None:
     link = pictures_tab.describe(CODE)[0]["link"]
     shown = pictures_tab.from_link(opened(link))
-    assert shown[0] is True and shown[1]["link"] == link and shown[-1] == pictures_tab.DESCRIPTIONS[1]
+    assert shown[0] is True and shown[2]["link"] == link and shown[-3:-1] == (pictures_tab.DESCRIPTIONS[1], CODE)
+    assert [thing["shape"] for thing in shown[1]["things"]] == [thing.shape for thing in parse_code(CODE).things]
     link = pictures_tab.paint(TEXT)[0]["link"]
     shown = pictures_tab.from_link(opened(link))
-    assert shown[4]["link"] == link and shown[-1] == TEXT
+    assert shown[5]["link"] == link and shown[-3] == TEXT and not shown[-1]["visible"]
     assert not links.asked(opened(link), links.TRANSLATE)
+
+
+@pytest.mark.parametrize("way", [links.CAPTION, links.PAINT])
+def test_a_text_of_another_tab_shows_the_tab_s_own_first_scene(way: str) -> None:
+    request = opened(links.query(links.PICTURES, text="A man in a blue shirt is riding a bicycle.", way=way))
+    _, composing, caption, _, _, painting, *_, text, chosen, note = pictures_tab.from_link(request)
+    assert chosen == pictures_tab.SCENES[3] and text == pictures_tab.DESCRIPTIONS[1]
+    assert "message" not in caption and "message" not in painting and len(composing["things"]) == 4
+    assert note["value"] == pictures_tab.NO_SCENE and note["visible"]
+
+
+def test_a_description_in_a_link_is_a_scene_too() -> None:
+    shown = pictures_tab.from_link(opened(links.query(links.PICTURES, text=TEXT)))
+    assert links_code(shown[2]["link"]) == read_caption(TEXT).centred().code and not shown[-1]["visible"]
+
+
+def test_what_is_composed_is_described() -> None:
+    chosen, composing, _, board, _ = pictures_tab.compose(SimpleNamespace(code=CODE, asked=7))
+    assert composing["asked"] == 7 and chosen["value"] is None and board["said"] == caption_of(parse_code(CODE))
+
+
+@pytest.mark.parametrize("code", [None, 5, "x", "large red circle 1 1", "large red circle 32 32, " * 1000])
+def test_what_a_program_composes_is_refused(code: object) -> None:
+    _, _, board, other, table = pictures_tab.compose(SimpleNamespace(code=code, asked="x"))
+    assert board["message"] and "\n" not in board["message"] and other is table is None
+
+
+def test_a_drawing_is_described_with_a_warning() -> None:
+    """A large red square in the middle, as one would fill it in."""
+    rows = ["w" * 64] * 23 + ["w" * 23 + "r" * 18 + "w" * 23] * 18 + ["w" * 64] * 23
+    plain, additive, _ = pictures_tab.describe_sketch(SimpleNamespace(letters="".join(rows)))
+    assert additive["said"] == "a large red square in the middle"
+    for board in (plain, additive):
+        assert any("off the training path" in warning for warning in board["warnings"]) and not board["caption"]
+
+
+@pytest.mark.parametrize("letters", [None, "", "w" * 4095, "z" * 4096, ["w"] * 4096])
+def test_what_is_no_drawing_is_refused(letters: object) -> None:
+    board, *_ = pictures_tab.describe_sketch(SimpleNamespace(letters=letters))
+    assert board["message"] == "This is no drawing of 64 × 64 pixels."
 
 
 def test_the_charts_are_of_the_metrics() -> None:
@@ -156,6 +199,6 @@ def test_what_ships_is_as_right_as_the_readme_says() -> None:
     """On scenes of three objects that were never seen in training."""
     captioner, painter = (models.picture_model(names[1]) for names in (pictures_tab.CAPTIONERS, pictures_tab.PAINTERS))
     scene = parse_code(pictures_tab.SCENES[1])
-    assert captioner.translate(scene.code).translation == scene.caption()
+    assert captioner.translate(scene.code).translation == caption_of(scene)
     text = pictures_tab.DESCRIPTIONS[0]
     assert [w[-1] for w in painter.translate(text).translation.split()] == list(read_caption(text).cells())

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from seq2seq.demo import api, ask_panel, batch_tab, build, compare_tab, inside_tab, models, pictures_tab, translate_tab
 from seq2seq.demo.links import WORDS
 from seq2seq.demo.visitor import InVisitorsLanguage, laid, language, localised, say, texts, told
+from seq2seq.grammar import caption_of
 from seq2seq.language import LANGUAGES, catalogue
 from seq2seq.scenes import parse_code
 from seq2seq.translator import TextError
@@ -28,7 +29,7 @@ STAYS = {
     *translate_tab.EXAMPLES,
     *compare_tab.EXAMPLES,
     *pictures_tab.DESCRIPTIONS,
-    *(parse_code(scene).caption() for scene in pictures_tab.SCENES),
+    *(caption_of(parse_code(scene)) for scene in pictures_tab.SCENES),
     "A dog sleeps = Un chien dort\nand a cat drinks milk = et un chat boit du lait",
     "A dog sleeps.\nTwo girls are reading a book.",
     "multi30k.test_2016_flickr",
