@@ -11,22 +11,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from seq2seq.comparison import chrf, log_prob_per_word
+from seq2seq.comparison import check_languages, chrf, log_prob_per_word
 from seq2seq.language import Said
 from seq2seq.translation import Translation
 from seq2seq.translator import MAX_CHARACTERS, TextError, Translator, check_search, clean
 
 MAX_CLAUSES = 12
 EXAMPLE = "A dog sleeps = Un chien dort"
-NO_MARK = "Line {number}: there is no {mark} between English and French. Write for instance: {example}"
-MANY_MARKS = "Line {number}: there is more than one {mark} between English and French. Write for instance: {example}"
+NO_MARK = "Line {number}: there is no {mark} between the clause and its translation. Write for instance: {example}"
+MANY_MARKS = "Line {number}: there is more than one {mark}. Write for instance: {example}"
 
 
 class Clause(NamedTuple):
-    """A part of a sentence in both languages, or a sentence composed of such parts."""
+    """A part of a sentence and its translation, or a sentence composed of such parts."""
 
-    english: str
-    french: str
+    source: str
+    target: str
+
+    def turned(self) -> Clause:
+        """For the other direction."""
+        return Clause(self.target, self.source)
 
 
 CLAUSES = (
@@ -39,20 +43,26 @@ CLAUSES = (
     Clause("and a little girl is eating an ice cream", "et une petite fille mange une glace"),
     Clause("while a boy is taking a picture of the sea", "pendant qu'un garçon prend une photo de la mer"),
 )
-"""Written for this test in the style of the captions that the models were trained on, but not taken from them."""
+"""English and French, written for this test in the style of the captions that the models were trained on, but not taken from
+them."""
+
+
+def own_clauses(translator: Translator) -> tuple[Clause, ...]:
+    """CLAUSES in the direction in which it translates."""
+    return tuple(c.turned() for c in CLAUSES) if translator.model.config.source_language == "fr" else CLAUSES
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
     """One length of the sentence and what both translators make of it.
 
-    words: of `english`, split on spaces. chrf: of each translation against `reference`, 0 to 100. reference_log_prob:
+    words: of `source`, split on spaces. chrf: of each translation against `reference`, 0 to 100. reference_log_prob:
     natural log of the probability that each model gives the reference, by forced decoding, divided by its words,
     `<eos>` counted. Both have the keys "left" and "right".
     """
 
     words: int
-    english: str
+    source: str
     reference: str
     left: Translation
     right: Translation
@@ -67,7 +77,7 @@ def compose(clauses: Sequence[Clause]) -> Clause:
     """
     if not clauses:
         raise ValueError("there is no clause to make a sentence of")
-    return Clause(_sentence([c.english for c in clauses]), _sentence([c.french for c in clauses]))
+    return Clause(_sentence([c.source for c in clauses]), _sentence([c.target for c in clauses]))
 
 
 def _sentence(parts: Sequence[str]) -> str:
@@ -76,7 +86,7 @@ def _sentence(parts: Sequence[str]) -> str:
 
 
 def parse_clauses(text: str) -> tuple[Clause, ...]:
-    """The user's own clauses, one a line: English, then a tab or "=", then French. Blank lines do not count.
+    """The user's own clauses, one a line, then a tab or "=", then its translation. Blank lines do not count.
 
     Raises TextError, which names the line, for a line that is not so, and for too many lines or characters.
     """
@@ -102,7 +112,7 @@ def parse_clauses(text: str) -> tuple[Clause, ...]:
         except TextError:
             raise TextError(
                 Said(
-                    "Line {number}: English or French is missing. Write for instance: {example}",
+                    "Line {number}: the clause or its translation is missing. Write for instance: {example}",
                     number=number,
                     example=EXAMPLE,
                 )
@@ -121,27 +131,28 @@ def parse_clauses(text: str) -> tuple[Clause, ...]:
 
 
 def grow(
-    left: Translator, right: Translator, clauses: Sequence[Clause] = CLAUSES, beam_size: int = 1
+    left: Translator, right: Translator, clauses: Sequence[Clause] | None = None, beam_size: int = 1
 ) -> Iterator[Point]:
     """The sentence of the first clause, of the first two, and so on, each computed when it is asked for.
 
-    It ends before a sentence, in either language, that would be longer than a translator takes.
-    Raises SearchError before the first point.
+    clauses: `own_clauses` without any. It ends before a sentence, in either language, that would be longer than a translator takes.
+    Raises SearchError, and TextError for two directions, before the first point.
     """
     check_search(beam_size)
-    return _points({"left": left, "right": right}, clauses, beam_size)
+    check_languages(left, right)
+    return _points({"left": left, "right": right}, clauses or own_clauses(left), beam_size)
 
 
 def _points(translators: dict[str, Translator], clauses: Sequence[Clause], beam_size: int) -> Iterator[Point]:
     for count in range(1, len(clauses) + 1):
-        english, reference = compose(clauses[:count])
-        if max(len(english), len(reference)) > MAX_CHARACTERS:
+        source, reference = compose(clauses[:count])
+        if max(len(source), len(reference)) > MAX_CHARACTERS:
             return
-        made = {side: translator.translate(english, beam_size=beam_size) for side, translator in translators.items()}
-        forced = {side: translator.translate(english, target=reference) for side, translator in translators.items()}
+        made = {side: translator.translate(source, beam_size=beam_size) for side, translator in translators.items()}
+        forced = {side: translator.translate(source, target=reference) for side, translator in translators.items()}
         yield Point(
-            words=len(english.split()),
-            english=english,
+            words=len(source.split()),
+            source=source,
             reference=reference,
             **made,
             chrf={side: chrf(translation.translation, reference) for side, translation in made.items()},

@@ -137,7 +137,7 @@ def growth(points: Sequence[Point], labels: Mapping[str, str], until: int, langu
         height=470,
         margin={"l": 60, "r": 16, "t": 64, "b": 48},
         legend=LEGEND,
-        xaxis=_axis(translate("words in the English sentence", language), range=[0, until + 2], anchor="y2"),
+        xaxis=_axis(translate("words in the sentence", language), range=[0, until + 2], anchor="y2"),
         yaxis=_axis(translate("chrF of the translation", language), range=[0, 105], domain=[0.55, 1]),
         yaxis2=_axis(
             translate("log-prob. of the<br>reference per word", language), domain=[0, 0.45], rangemode="tozero"
@@ -190,7 +190,7 @@ def by_length(
         height=390,
         margin={"l": 56, "r": 16, "t": 64, "b": 48},
         legend=LEGEND,
-        xaxis=_axis(translate("words in the English sentence", language), type="category"),
+        xaxis=_axis(translate("words in the sentence", language), type="category"),
         yaxis=_axis({"bleu": "BLEU", "chrf": "chrF"}[score], rangemode="tozero"),
     )
     return {"data": data, "layout": layout}

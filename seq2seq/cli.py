@@ -16,6 +16,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -175,7 +176,7 @@ def parse_point(text: str) -> tuple[int, int]:
     """ "4=5" -> (3, 4). Raises CallError."""
     found = re.fullmatch(r"([1-9][0-9]*)=([1-9][0-9]*)", text)
     if not found:
-        raise CallError(f"--point is {text!r}; give two numbers from 1 such as 4=5: French word, English word")
+        raise CallError(f"--point is {text!r}; give two numbers from 1 such as 4=5: word of the translation, word of the text")
     return int(found[1]) - 1, int(found[2]) - 1
 
 
@@ -292,7 +293,7 @@ def compare(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to translate.")],
     left: Checkpoint = "checkpoints/en-fr-plain",
     right: Checkpoint = DEFAULT_CHECKPOINT,
-    reference: Annotated[str, typer.Option(metavar="TEXT", help="A French translation to score both against.")] = "",
+    reference: Annotated[str, typer.Option(metavar="TEXT", help="A right translation to score both against.")] = "",
     beam: Beam = 1,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, both translations in it.")] = False,
@@ -360,6 +361,9 @@ def train(
         }
     with bad_input():
         model_config, config = configs(settings)
+        if config.reverse:
+            columns = model_config.source_language, model_config.target_language
+            model_config = replace(model_config, target_language=columns[0], source_language=columns[1])
         if model_config.kind not in kinds():
             raise CallError(f"unknown --kind {model_config.kind}; choose one of {', '.join(kinds())}")
         tests = {path: read_pairs(path, config.reverse) for path in test or ()}

@@ -14,9 +14,13 @@ from seq2seq.language import Said
 from seq2seq.translation import DIGITS, Translation
 from seq2seq.translator import MAX_CHARACTERS, TextError, Translator, clean
 
-ENGLISH = frozenset("the is are was were of and with this that his her they he she it to at from has not".split())
-FRENCH = frozenset("le la les un une des du de et est sont dans sur avec il elle ils ne pas je que qui au à en".split())
+COMMON = {
+    "en": frozenset("the is are was were of and with this that his her they he she it to at from has not".split()),
+    "fr": frozenset("le la les un une des du de et est sont dans sur avec il elle ils ne pas je que qui au à en".split()),
+}
 """Commonest words of each language that are no word of the other."""
+UNTRANSLATED = "The reference does not look translated; the scores mean something only for one that is."
+OTHER_LANGUAGE = "“{left}” and “{right}” do not translate between the same languages; choose two that do."
 SOURCE_SHARE, OUTPUT_SHARE = 0.6, 0.4
 """A reference of which the source has at least so much, and neither output more than so much, looks untranslated."""
 
@@ -61,11 +65,19 @@ class Comparison:
         }
 
 
+def check_languages(left: Translator, right: Translator) -> None:
+    """Raises TextError if the two do not translate in the same direction: one sentence cannot be for both."""
+    pairs = {(side.model.config.source_language, side.model.config.target_language) for side in (left, right)}
+    if len(pairs) > 1:
+        raise TextError(Said(OTHER_LANGUAGE, left=left.name, right=right.name))
+
+
 def compare(left: Translator, right: Translator, text: str, reference: str = "", beam_size: int = 1) -> Comparison:
     """The same text through both, by one set of settings; a blank reference is none.
 
-    Raises TextError for a text or reference that is too long, or a blank text, and SearchError.
+    Raises TextError for a text or reference that is too long, a blank text, or two directions, and SearchError.
     """
+    check_languages(left, right)
     wanted = clean_reference(reference)
     made = {side: one.translate(text, beam_size=beam_size) for side, one in (("left", left), ("right", right))}
     outputs = [translation.translation for translation in made.values()]
@@ -77,7 +89,7 @@ def compare(left: Translator, right: Translator, text: str, reference: str = "",
         bleu=None if wanted is None else {side: bleu(t.translation, wanted) for side, t in made.items()},
         parameters={"left": left.model.parameter_count(), "right": right.model.parameter_count()},
         log_prob_per_word={side: log_prob_per_word(translation) for side, translation in made.items()},
-        warnings=() if reference is None else reference_warnings(reference, made["left"].text, outputs),
+        warnings=() if reference is None else reference_warnings(reference, made["left"], outputs),
     )
 
 
@@ -127,17 +139,18 @@ def different_words(left: Sequence[str], right: Sequence[str]) -> tuple[list[boo
     return differs
 
 
-def reference_warnings(reference: str, source: str, outputs: Sequence[str]) -> tuple[str, ...]:
-    """A warning if the reference looks like English: then the scores would say nothing about the translations."""
+def reference_warnings(reference: str, made: Translation, outputs: Sequence[str]) -> tuple[str, ...]:
+    """A warning if the reference looks untranslated: then the scores would say nothing about the translations."""
     words = _words(reference)
     if not words:
         return ()
-    in_source = len(words & _words(source)) / len(words)
+    in_source = len(words & _words(made.text)) / len(words)
     in_outputs = max(len(words & _words(output)) / len(words) for output in outputs)
-    # "Paris" is its own translation: what an output says too is no sign of English.
+    # "Paris" is its own translation: what an output says too is no sign of that.
     copied = in_source >= SOURCE_SHARE and in_outputs <= OUTPUT_SHARE
-    if copied or len(words & ENGLISH) > len(words & FRENCH):
-        return ("The reference looks like English; the scores mean something only for a French one.",)
+    of_source, of_target = (len(words & COMMON.get(one, set())) for one in (made.source_language, made.target_language))
+    if copied or of_source > of_target:
+        return (UNTRANSLATED,)
     return ()
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 """Ids of the special pieces, the same in every checkpoint."""
 MAX_LENGTH = 1000
 """Most places in the memory of a classic kind; every sentence has them all, and a text has no more characters."""
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class ModelConfig:
     encoder: who reads the source, one of `seq2seq.encoder.ENCODERS`.
     target_pieces: most pieces of a target, such as the cells of a painting; 0 for as many as a translation of its source
     may need.
+    source_language, target_language: of the texts it reads and writes, as codes such as "en" (BCP 47). The decoder asks for
+        neither; they are for people, screen readers and tokenizers that score.
     """
 
     kind: str = "additive"
@@ -42,6 +46,8 @@ class ModelConfig:
     source_vocab_size: int = 0
     encoder: str = "words"
     target_pieces: int = 0
+    source_language: str = "en"
+    target_language: str = "fr"
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "embedding_size", "hidden_size", "attention_size", "max_length"):
@@ -68,6 +74,9 @@ class ModelConfig:
             raise ValueError(
                 f"hidden_size is {self.hidden_size}; it must be even: each direction of the encoder has half"
             )
+        for name in ("source_language", "target_language"):
+            if not LANGUAGE.fullmatch(getattr(self, name)):
+                raise ValueError(f"{name} is {getattr(self, name)[:40]!r}; it must be a language's code, such as en")
         for name in ("dropout", "word_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1")

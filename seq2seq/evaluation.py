@@ -30,22 +30,22 @@ def columns(pairs: Sequence[Pair]) -> list[list[Any]]:
 
 
 @cache
-def moses() -> Any:
+def moses(language: str) -> Any:
     """The tokenizer of sacremoses, whose import takes half a second: the page starts without it and never asks for it."""
     from sacremoses import MosesTokenizer
 
-    return MosesTokenizer(lang="fr")
+    return MosesTokenizer(lang=language)
 
 
-def moses_lower(text: str) -> str:
+def moses_lower(text: str, language: str = "fr") -> str:
     """Lower-cased and Moses-tokenised, as papers on Multi30k score."""
-    return moses().tokenize(text.lower(), return_str=True, escape=False)
+    return moses(language).tokenize(text.lower(), return_str=True, escape=False)
 
 
-def bleu_lower_tok(outputs: Sequence[str], pairs: Sequence[Pair]) -> float:
+def bleu_lower_tok(outputs: Sequence[str], pairs: Sequence[Pair], language: str = "fr") -> float:
     """BLEU of lower-cased text tokenised by sacremoses."""
-    references: list[list[Any]] = [[r and moses_lower(r) for r in column] for column in columns(pairs)]
-    return BLEU(tokenize="none", force=True).corpus_score([moses_lower(o) for o in outputs], references).score
+    references: list[list[Any]] = [[r and moses_lower(r, language) for r in column] for column in columns(pairs)]
+    return BLEU(tokenize="none", force=True).corpus_score([moses_lower(o, language) for o in outputs], references).score
 
 
 def validation_bleu(translator: Translator, pairs: Sequence[Pair]) -> float:
@@ -65,7 +65,7 @@ def evaluate(translator: Translator, pairs: Sequence[Pair], beam_size: int = 1) 
     whole = scores_of(counts)
     return {
         "bleu": whole["bleu"],
-        "bleu_lower_tok": round(bleu_lower_tok(outputs, pairs), 2),
+        "bleu_lower_tok": round(bleu_lower_tok(outputs, pairs, translator.model.config.target_language), 2),
         "chrf": whole["chrf"],
         "bleu_interval": whole["bleu_interval"],
         "chrf_interval": whole["chrf_interval"],

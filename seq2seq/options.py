@@ -23,6 +23,8 @@ HELP = {
     "encoder": "Who reads the source: words, or picture.",
     "target_pieces": "Most pieces of a target; 0 for as many as a translation of its source may need.",
     "max_length": "Source pieces that the classic kinds have room for; the rest of a sentence is cut.",
+    "source_language": "Language of the first column of the files, as a code.",
+    "target_language": "Language of their second column.",
     "data": "Training pairs: source, tab, reference (.tsv, .csv, or either with .gz). May be given several times.",
     "valid": "Validation pairs, with one or more references. May be given several times.",
     "repeat": "How often a data file is seen in one epoch: one number for each --data, in their order.",

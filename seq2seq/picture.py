@@ -121,7 +121,7 @@ def _legend(left: float, y: float) -> Panel:
         f'<text x="{left + 120 * share:.1f}" y="{y + 26:.1f}" font-size="12" text-anchor="middle">{share:.0%}</text>'
         for share in (0, 0.5, 1)
     )
-    said = "of a French word’s attention"
+    said = "of a word’s attention"
     body = (
         f'<rect x="{left:.1f}" y="{y:.1f}" width="120" height="10" fill="url(#scale)" stroke="#9aa5b1"/>{marks}'
         f'<text x="{left + 150:.1f}" y="{y + 10:.1f}" font-size="12" fill="{PALE}">{said}</text>'

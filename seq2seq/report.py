@@ -161,7 +161,7 @@ def _article(each: Sheet) -> str:
     """A sentence and its translations."""
     notes = "".join(f"<p>{escape(note)}</p>\n" for note in each.notes)
     sides = "\n".join(_side(side, each) for side in each.sides)
-    return f'<article>\n<h2 lang="en">{escape(each.text)}</h2>\n{notes}{sides}\n</article>'
+    return f'<article>\n<h2 lang="{each.sides[0].translation.source_language}">{escape(each.text)}</h2>\n{notes}{sides}\n</article>'
 
 
 def _side(side: Side, each: Sheet) -> str:
@@ -177,7 +177,7 @@ def _side(side: Side, each: Sheet) -> str:
     if made.attention is None or not pictures:
         pictures = f"<p>{escape(said)}</p>\n{pictures}"
     return (
-        f'<section>\n<h3>{escape(side.title)}</h3>\n<p class="translation" lang="fr">{_marked(side)}</p>\n{warnings}'
+        f'<section>\n<h3>{escape(side.title)}</h3>\n<p class="translation" lang="{made.target_language}">{_marked(side)}</p>\n{warnings}'
         f"<dl>{facts}</dl>\n{pictures}{_table(made)}</section>"
     )
 
@@ -214,8 +214,8 @@ def _figures(side: Side, each: Sheet, said: str) -> Iterator[tuple[dict[str, Any
         rows = grid(made, show_eos=False).rows
         shown = Grid(rows, made.source_words, side.lost[: len(rows)])
         text = (
-            "What it needed: each English word was hidden in turn; the stronger the cell, the less likely the French word "
-            f"became (full strength: {NEED_TOP:g} of its log-probability lost, or more)."
+            "What it needed: each word was hidden in turn; the stronger the cell, the less likely the word of the "
+            f"translation became (full strength: {NEED_TOP:g} of its log-probability lost, or more)."
         )
         yield _fitted(occlusion_map(shown), shown), text
 

@@ -21,6 +21,7 @@ WIDTH, HEIGHT, MARGIN = 13.333, 7.5, 0.5
 """Inches of a slide."""
 TABLE_TOP, TABLE_BOTTOM = 1.7, 6.45
 """Inches between which the table stands."""
+LOCALES = {"en": "en-US", "fr": "fr-FR"}
 HEAD = 1.1
 """Inches that the words over the columns may take."""
 LEADING = 1.2
@@ -84,7 +85,7 @@ def _both(slide: Slide, each: Sheet) -> None:
     width = (WIDTH - 3 * MARGIN) / 2
     for place, side in enumerate(each.sides):
         made = side.translation
-        lines = [Line(side.title, 16, INK, bold=True), _french(made, (20, 20, 14))]
+        lines = [Line(side.title, 16, INK, bold=True), _target(made, (20, 20, 14))]
         lines += [Line(f"{name}: {value}", 12) for name, value in side.facts]
         said = no_attention(made) if made.attention is None else caption(made, show_eos=each.show_eos)
         lines += [Line(line, 12) for line in (said, *made.warnings)]
@@ -96,7 +97,7 @@ def _one(slide: Slide, each: Sheet, side: Side) -> None:
     """One translation: text, table, caption, and what made it."""
     made = side.translation
     shown = grid(made, pieces=each.pieces, show_eos=each.show_eos)
-    _box(slide, "Translation", [_french(made, (20, 15, 10))], MARGIN, 1.05, WIDTH - 2 * MARGIN, 0.55)
+    _box(slide, "Translation", [_target(made, (20, 15, 10))], MARGIN, 1.05, WIDTH - 2 * MARGIN, 0.55)
     said = no_attention(made) if shown.weights is None else caption(made, show_eos=each.show_eos)
     notes = [f"{side.title}, " + ", ".join(f"{name} {value}" for name, value in side.facts), *made.warnings]
     if shown.weights is not None and shown.weights.size:
@@ -105,10 +106,10 @@ def _one(slide: Slide, each: Sheet, side: Side) -> None:
     _box(slide, "Caption", lines, MARGIN, TABLE_BOTTOM + 0.05, WIDTH - 2 * MARGIN, 0.9)
 
 
-def _french(made: Translation, sizes: tuple[int, int, int]) -> Line:
+def _target(made: Translation, sizes: tuple[int, int, int]) -> Line:
     """The translation, smaller if it is long."""
     size = next(points for most, points in zip((90, 200, 10_000), sizes) if len(made.translation) <= most or most > 200)
-    return Line(made.translation, size, INK, language="fr-FR")
+    return Line(made.translation, size, INK, language=LOCALES.get(made.target_language, made.target_language))
 
 
 def _table(slide: Slide, whole: Grid, said: str) -> list[str]:
@@ -135,7 +136,7 @@ def _table(slide: Slide, whole: Grid, said: str) -> list[str]:
         T + 1, S + 1, *map(Inches, (left, TABLE_TOP, first + S * column, head + T * row))
     )  # fmt: skip
     frame.name = "Attention"
-    frame._element.nvGraphicFramePr.cNvPr.set("descr", legal(f"Each row is one French word. {said}"))
+    frame._element.nvGraphicFramePr.cNvPr.set("descr", legal(f"Each row is one word of the translation. {said}"))
     table = frame.table
     table.first_col, table.horz_banding = True, False  # the first row is a heading already
     style_id = table._tbl.tblPr.find(f"{{{MAIN}}}tableStyleId")  # ty: ignore[missing-union-attribute]: a new table has it
@@ -165,7 +166,7 @@ def _table(slide: Slide, whole: Grid, said: str) -> list[str]:
     if weights.shape != whole.weights.shape:
         all_rows, all_columns = whole.weights.shape
         notes.append(
-            f"Shown are the first {S} of {all_columns} English words and the first {T} of {all_rows} French words."
+            f"Shown are the first {S} of {all_columns} words and the first {T} of {all_rows} words of the translation."
         )
     return notes
 

@@ -375,7 +375,9 @@ def train(
     own = 0 if reader is pieces else len(reader)
     model_config = replace(model_config, vocab_size=len(pieces), source_vocab_size=own)
     if begun:
-        free = {"dropout": model_config.dropout, "word_dropout": model_config.word_dropout}
+        # The weights of one direction are a better beginning for the other than none: the pieces are the same.
+        names = ("dropout", "word_dropout", "source_language", "target_language")
+        free = {name: getattr(model_config, name) for name in names}
         if not begun.config.query_prev:  # what it adds begins at zero, so that the model is still the same
             free["query_prev"] = model_config.query_prev
         if replace(begun.config, **free) != model_config:

@@ -51,6 +51,7 @@ class Translation:
     checkpoint, beam_size, seconds: what made it, and how long that took. hidden_size (H): numbers in one memory vector.
     warnings: sentences for the reader.
     alternatives: further hypotheses of the same search, best first, if they were asked for.
+    source_language, target_language: codes, for whoever lays it out or reads it aloud.
     """
 
     text: str
@@ -74,6 +75,8 @@ class Translation:
     copied_words: tuple[int, ...] = ()
     padding_weight: np.ndarray | None = None
     alternatives: tuple[Translation, ...] = ()
+    source_language: str = "en"
+    target_language: str = "fr"
 
     @property
     def log_prob(self) -> float:

@@ -478,6 +478,8 @@ class Translator:
             seconds=seconds,
             hidden_size=self.model.config.hidden_size,
             warnings=tuple(warnings),
+            source_language=self.model.config.source_language,
+            target_language=self.model.config.target_language,
         )
 
 

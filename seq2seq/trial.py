@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from sacrebleu.metrics import CHRF
 
+from seq2seq.comparison import check_languages
 from seq2seq.data import DataError, Pair, numbered_pairs
 from seq2seq.evaluation import METRICS, corpus_score, paired_difference, sentence_statistics
 from seq2seq.language import Said
@@ -102,10 +103,11 @@ def run_trial(
 ) -> Iterator[Trial | Progress]:
     """Translates all sources with both, under the same settings: a Progress after each batch, and the Trial last.
 
-    Whoever stops asking has cancelled it: nothing is computed between two items. Raises SearchError and ValueError
-    before the first.
+    Whoever stops asking has cancelled it: nothing is computed between two items. Raises SearchError, TextError (two
+    directions) and ValueError before the first.
     """
     check_search(beam_size)
+    check_languages(left, right)
     if not pairs:
         raise ValueError("there are no pairs to translate")
     if batch < 1:

@@ -27,7 +27,7 @@ ABOUT = (
 QUESTIONS = (
     "Another word",
     "Without a word",
-    "Your French",
+    "Your translation",
     "Other sentences",
     "Turn the attention",
     "Does it matter?",
@@ -106,7 +106,7 @@ def answer(before: Translation, after: Translation, title: str) -> Shown:
     """Both translations, words that differ marked, which screen readers read out; and the picture of the new one."""
     differ = different_words(before.target_words, after.target_words)
     lines = [
-        f"<p><span class='ask-who'>{escape(who)}</span> <span lang='fr'>{marked(made.target_words, marks)}</span> "
+        f"<p><span class='ask-who'>{escape(who)}</span> <span lang='{made.target_language}'>{marked(made.target_words, marks)}</span> "
         f"<small>{say('log-probability {value:.2f}', value=made.log_prob)}</small></p>"
         for who, made, marks in ((say("The model by itself:"), before, differ[0]), (title, after, differ[1]))
     ]
@@ -153,7 +153,7 @@ def without_words(translation: Translation | None, words: Sequence[int]) -> Show
 
 def own_french(translation: Translation | None, target: str) -> Shown:
     """A target of the visitor's, scored and aligned."""
-    return asked(translation, say("Your French:"), target=target)
+    return asked(translation, say("Your translation:"), target=target)
 
 
 def turned(translation: Translation | None, turn: float, step: int | None, word: int) -> Shown:
@@ -222,7 +222,7 @@ def matter(translation: Translation | None) -> tuple[str, Any, None]:
         return said, nothing, None
     rows = pd.DataFrame(
         {
-            say("French word"): list(translation.target_words[: len(found.words)]),
+            say("word"): list(translation.target_words[: len(found.words)]),
             say("most attended"): [translation.source_words[i] for i in found.words],
             say("masked, it loses"): found.masked.round(2) + 0.0,  # no zero with a sign
             say("another masked"): found.others.round(2) + 0.0,
@@ -252,14 +252,14 @@ def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[gr
         columns = [gr.Column(visible=name == QUESTIONS[0]) for name in QUESTIONS]
         another, without, french, sentences, turning, mattering = columns
         with another:
-            word = gr.Dropdown([], value=None, label="In the place of the French word", elem_id="ask-word")
+            word = gr.Dropdown([], value=None, label="In the place of the word", elem_id="ask-word")
             offered = gr.Radio([], label="write", elem_id="ask-candidate")
         with without:
-            struck = gr.CheckboxGroup([], label="Take away English words", elem_id="ask-without")
+            struck = gr.CheckboxGroup([], label="Take words away", elem_id="ask-without")
         with french:
             own = gr.Textbox(
                 "",
-                label="A French translation of your own",
+                label="A translation of your own",
                 submit_btn="Score it",
                 max_lines=4,
                 elem_id="ask-target",
@@ -278,7 +278,7 @@ def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[gr
                 step = gr.Dropdown([], value=None, label="While writing", elem_id="ask-step")
                 point = gr.Dropdown([("nowhere", -1)], value=-1, label="look only at", elem_id="ask-point")
         with mattering:
-            gr.Markdown("The most attended English word of each step is masked, against the others masked in turn.")
+            gr.Markdown("The most attended word of each step is masked, against the others masked in turn.")
             test = gr.Button("Test the highlight", elem_id="ask-matter")
             costs = gr.Dataframe(interactive=False, visible=False, elem_id="ask-costs")
         said = gr.HTML("", elem_id="ask-said")

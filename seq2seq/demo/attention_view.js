@@ -10,7 +10,7 @@ const root = document.createElement("div");
 const message = make("p", "lens-message", root);
 message.setAttribute("role", "alert");
 const body = make("div", "lens-body", root);
-const lines = { source: chipLine(translated("English"), "en"), target: chipLine(translated("French"), "fr") };
+const lines = { source: chipLine(), target: chipLine() };
 const note = make("p", "lens-note", body);
 const scroller = make("div", "lens-scroll", body);
 scroller.tabIndex = 0;
@@ -31,14 +31,18 @@ let replay = null; // {timer, count}: the words of a finished translation appear
 let outlined = []; // the outline of the chosen row or column, as Plotly shapes
 const queue = plotQueue();
 
-function chipLine(name, language) {
+function chipLine() {
   const line = make("div", "lens-line", body);
-  make("span", "lens-language", line).textContent = name;
+  make("span", "lens-language", line);
   const chips = make("div", "lens-chips", line);
-  chips.dataset.language = language;
   chips.setAttribute("role", "group");
-  chips.setAttribute("aria-label", name);
   return chips;
+}
+
+function nameLine(chips, [code, name]) {
+  chips.previousSibling.textContent = name;
+  chips.setAttribute("aria-label", name);
+  chips.lang = code;
 }
 
 // Attention in percent; what a word loses without another one as a number.
@@ -76,7 +80,7 @@ function fill(side, words, others, marked, why, growing) {
 function newChip(side, index) {
   const chip = make("button", "lens-chip", lines[side]);
   chip.type = "button";
-  make("span", "lens-word", chip).lang = lines[side].dataset.language;
+  make("span", "lens-word", chip);
   make("small", "lens-share", chip);
   chip.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && point({ side, index }));
   chip.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && point(null));
@@ -254,6 +258,9 @@ function render() {
   if (pinned && !goesOn(view)) pinned = null;
   weights = view.figure && view.grid && view.rows.length ? view.figure.data[0].z : null;
   top = weights ? view.figure.data[0].zmax : 1;
+  nameLine(lines.source, view.languages[0]);
+  nameLine(lines.target, view.languages[1]);
+  body.dataset.source = view.languages[0][0]; // for whoever has the next sentence
   fill("source", view.columns, view.rows, view.unknown, SAID_UNSEEN, view.growing);
   fill("target", view.rows, view.columns, view.copied, SAID_COPIED, view.growing);
   lines.target.classList.toggle("lens-growing", view.growing);

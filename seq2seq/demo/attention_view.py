@@ -12,6 +12,7 @@ import numpy as np
 
 from seq2seq.charts import NEED_TOP, occlusion_map, strip
 from seq2seq.demo.component import PageComponent
+from seq2seq.demo.models import language_name
 from seq2seq.demo.visitor import language, say
 from seq2seq.figures import Grid, caption, grid, heatmap_spec, no_attention
 from seq2seq.translation import Translation
@@ -29,7 +30,7 @@ TOO_LARGE = (
 
 
 HIDDEN_IN_TURN = (
-    "Each English word was hidden in turn; the stronger the cell, the less likely the French word became (full strength: "
+    "Each word was hidden in turn; the stronger the cell, the less likely the word of the translation became (full strength: "
     "{most:g} of its log-probability lost, or more)."
 )
 
@@ -71,6 +72,7 @@ def view(
         "caption": "" if growing or not drawn else caption(translation, **settings),
         "warnings": [say(warning) for warning in translation.warnings],
         "growing": growing,
+        "languages": [[code, language_name(code)] for code in (translation.source_language, translation.target_language)],
     }
 
 

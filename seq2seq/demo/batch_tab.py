@@ -1,4 +1,4 @@
-"""The tab Batch: a file or lines of English, translated in order, with the results to take away."""
+"""The tab Batch: a file or lines of text, translated in order, with the results to take away."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from seq2seq.batch import COLUMNS, MAX_LINES, Line, Row, cells, how_far, read_fi
 from seq2seq.demo import links, models, runs
 from seq2seq.demo.visitor import laid, say, told
 from seq2seq.language import Said
+from seq2seq.translation import Translation
 from seq2seq.translator import MAX_CHARACTERS, TextError
 from seq2seq.upload import ENDINGS, MAX_BYTES
 
@@ -25,12 +26,12 @@ RUNS: dict[str, Any] = {"concurrency_id": "batch", "concurrency_limit": 2}
 """At once, from the page and from programs together."""
 TABLE_FILE, OBJECTS_FILE = "translations.csv", "translations.jsonl"
 ABOUT = (
-    "A text file with one sentence a line, or a TSV or CSV file without a heading whose first column is the English sentence; "
+    "A text file with one sentence a line, or a TSV or CSV file without a heading whose first column is the sentence; "
     "further columns are not read. At most {lines:,} lines of {characters:,} characters, {size:.0f} MB. A line that cannot "
     "be translated says why, and the others go on."
 )
 LINKS = (
-    "Links `i-j` pair each French word j with the English word i that it got most of its attention from; words and punctuation "
+    "Links `i-j` pair each word j of the translation with the word i of the sentence that it got most of its attention from; words and punctuation "
     "marks count from 0 as in the heatmap, `<eos>` is left out. The log-probability is the natural logarithm. CSV has a row a "
     "line; JSONL (JSON Lines) has everything the model said, attention weights included."
 )
@@ -38,7 +39,7 @@ CANCELLED = "Cancelled: {done:,} of {total:,} lines were done."
 DONE_ONE, DONE = "{count:,} line translated in {seconds:.1f} s.", "{count:,} lines translated in {seconds:.1f} s."
 REFUSED = "{count:,} could not be: the column Error says why."
 THE_FIRST = "The first {count:,} of {total:,} lines; the files have all."
-HEADS = dict(zip(COLUMNS, ("Line", "English", "French", "Log-prob.", "Links", "Warnings", "Error")))
+HEADS = dict(zip(COLUMNS, ("Line", "Sentence", "Translation", "Log-prob.", "Links", "Warnings", "Error")))
 Shown = tuple[Any, Any, Any, Any]
 """What a run changes: status, table, the two downloads."""
 
@@ -125,8 +126,10 @@ def table(rows: Sequence[Row], total: int) -> str:
     ]
     head = "".join(f'<th scope="col">{say(HEADS[COLUMNS[i]])}</th>' for i in kept)
     body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>' + "".join(_cell(COLUMNS[i], row[i]) for i in kept[1:]) + "</tr>"
-        for row in filled
+        f'<tr><th scope="row">{texts[0]}</th>'
+        + "".join(_cell(COLUMNS[i], texts[i], row.translation) for i in kept[1:])
+        + "</tr>"
+        for row, texts in zip(rows, filled)
     )
     return (
         f'<div class="batch-scroll" role="region" aria-label="{say("Translations")}" tabindex="0">'
@@ -144,8 +147,9 @@ def _said(row: Row) -> list[str]:
     return [say(cell) if isinstance(cell, Said) else str(cell) for cell in shown.values()]
 
 
-def _cell(name: str, text: str) -> str:
-    language = {"source": ' lang="en"', "translation": ' lang="fr"'}.get(name, "")
+def _cell(name: str, text: str, made: Translation | None) -> str:
+    languages = {"source": made.source_language, "translation": made.target_language} if made else {}
+    language = f' lang="{languages[name]}"' if name in languages else ""
     filled = plain(text)
     if name == "alignment":  # a line must not end within a link
         filled = " ".join(f"<span>{link}</span>" for link in filled.split())

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from seq2seq.bottleneck import CLAUSES, MAX_CLAUSES, Point, compose, grow, parse_clauses
+from seq2seq.bottleneck import MAX_CLAUSES, Point, compose, grow, own_clauses, parse_clauses
 from seq2seq.charts import growth
 from seq2seq.demo import models
 from seq2seq.demo.chart import Chart
@@ -28,9 +28,9 @@ def grow_live(left: str, right: str, beam_size: float, count: float, own_lines: 
     """The chart and the table, one more length each time."""
     points: list[Point] = []
     try:
-        clauses = (parse_clauses(own_lines) if own_lines.strip() else CLAUSES)[: int(count)]
-        until = len(compose(clauses)[0].split())
         sides = models.translator(left), models.translator(right)
+        clauses = (parse_clauses(own_lines) if own_lines.strip() else own_clauses(sides[0]))[: int(count)]
+        until = len(compose(clauses)[0].split())
         for point in grow(*sides, clauses, beam_size=int(beam_size)):
             points.append(point)
             yield {"figure": growth(points, models.labels(left, right), until, language()), "note": ""}, table(points)
@@ -44,7 +44,7 @@ def table(points: list[Point]) -> pd.DataFrame:
     rows = [
         {
             say("words"): p.words,
-            say("English"): p.english,
+            say("Sentence"): p.source,
             say("left"): p.left.translation,
             say("right"): p.right.translation,
             say("reference"): p.reference,
@@ -63,7 +63,7 @@ def bottleneck_panel(left: gr.Dropdown, right: gr.Dropdown, beam: gr.Slider) -> 
         start = gr.Button("Make the sentence longer", variant="primary", elem_id="grow", scale=1)
         count = gr.Slider(1, MAX_CLAUSES, value=5, step=1, label="Clauses", scale=2, buttons=[], elem_id="clauses")
     with gr.Accordion("Your own clauses", open=False):
-        own = gr.Textbox("", lines=3, max_lines=12, label="One clause a line: English = French", placeholder=OWN_LINES)
+        own = gr.Textbox("", lines=3, max_lines=12, label="One clause a line: clause = translation", placeholder=OWN_LINES)
     chart = Chart({"figure": None, "note": ""}, elem_id="growth")
     with gr.Accordion("The sentences", open=False):
         sentences = gr.Dataframe(interactive=False, wrap=True, elem_id="growth-table")

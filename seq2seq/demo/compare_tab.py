@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import time
 from functools import cache
 from typing import Any
 
@@ -18,6 +18,7 @@ from seq2seq.demo.links import BEAMS
 from seq2seq.demo.long_view_panel import long_view_panel
 from seq2seq.demo.own_test_panel import own_test_panel
 from seq2seq.demo.take_away import of_comparison, take_away
+from seq2seq.demo.translate_tab import turned_text
 from seq2seq.demo.visitor import language, say, told
 from seq2seq.explain import agreement, check_occlusion, occlusion, summary
 from seq2seq.translation import Translation
@@ -29,14 +30,24 @@ EXAMPLES = (
     "Two girls are playing with a black dog, an old man is selling fruit, and three boys are swimming in the lake behind "
     "the white house.",
 )
+EXAMPLES_OF = {
+    "en": EXAMPLES,
+    "fr": (
+        "Un homme en chemise bleue fait du vélo.",
+        "Un homme en chemise bleue fait du vélo pendant qu'une femme au chapeau rouge lit un livre sur un banc dans le parc.",
+        "Deux filles jouent avec un chien noir, un vieil homme vend des fruits et trois garçons nagent dans le lac derrière la "
+        "maison blanche.",
+    ),
+}
+"""By the language that the chosen models read."""
 AGREEMENT = (
-    "**{percent:.0f} % agreement** ({model}): the share of French words whose most attended English word is also the one they "
+    "**{percent:.0f} % agreement** ({model}): the share of words whose most attended word is also the one they "
     "could least do without."
 )
 SAW, NEEDED = "What it looked at", "What it needed"
 QUESTION = (
     "**What it looked at** is what the model itself says: attention weights, if it has any. **What it needed** puts the same "
-    "question to both: each English word is hidden in turn, and the map shows how much less likely each French word becomes."
+    "question to both: each word is hidden in turn, and the map shows how much less likely each word of the translation becomes."
 )
 
 
@@ -107,6 +118,24 @@ def _agreement(translation: Translation, lost: np.ndarray) -> str:
     return say(AGREEMENT, percent=100 * share, model=models.label(translation.checkpoint))
 
 
+def facing(left: str) -> tuple[Any, ...]:
+    """What the models' direction changes: the label of the sentence, the examples."""
+    source = models.direction(left)[0]
+    examples = EXAMPLES_OF.get(source, EXAMPLES)
+    return gr.update(label=models.language_name(source)), *(gr.update(value=example) for example in examples)
+
+
+def turned(chosen: str, other: str, text: str, reference: str, comparison: Comparison | None) -> tuple[Any, ...]:
+    """After a model was chosen on one side: the other side's, which must translate the same way; the reference; sentence and
+    examples in that direction; and a new number, which asks for the comparison."""
+    sentence, *examples = facing(chosen)
+    if models.direction(chosen) == models.direction(other):
+        return other, reference, sentence, *examples, time.monotonic()
+    made = comparison and comparison.right
+    text = turned_text(text, chosen, made)
+    return models.counterpart(other), "", sentence | {"value": text}, *examples, time.monotonic()
+
+
 def example() -> tuple[Any, ...]:
     """The comparison that stands there when the page opens, made once for all visitors of a language."""
     return _example(language())
@@ -141,7 +170,7 @@ def compare_tab(page: gr.Blocks) -> None:
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
 
     text = gr.Textbox(
-        EXAMPLES[1], label="English", placeholder="Type an English sentence and press Enter", submit_btn="Compare",
+        EXAMPLES[1], label="English", placeholder="Type a sentence and press Enter", submit_btn="Compare",
         lines=1, max_lines=6, elem_id="compare-text",
     )  # fmt: skip
     with gr.Row(elem_classes="examples"):
@@ -154,7 +183,7 @@ def compare_tab(page: gr.Blocks) -> None:
             beam = gr.Slider(1, BEAMS, value=1, step=1, label="Beam (1 = greedy), for both", buttons=[])
         reference = gr.Textbox(
             "",
-            label="French reference (optional): both outputs are scored against it",
+            label="Reference translation (optional): both outputs are scored against it",
             max_lines=4,
             elem_id="reference",
         )
@@ -172,15 +201,20 @@ def compare_tab(page: gr.Blocks) -> None:
 
     inputs, maps = [text, reference, left, right, beam, question], [left_map, right_map, agreeing]
     # One event for all that ask, so that one comparison runs after the other and the last asked for is what is shown.
-    asking = [text.submit, reference.submit, beam.input, left.select, right.select, asked.change]
+    asking = [text.submit, reference.submit, beam.input, asked.change]
     looking: dict[str, Any] = {"fn": seen, "inputs": [result, question], "outputs": [columns, *maps]} | options
     gr.on(asking, run, inputs, [columns, result], trigger_mode="always_last", **options).then(**looking)
     question.input(**looking)
-    for button, example in zip(examples, EXAMPLES):
+    for button in examples:
         # Another sentence, so the reference of the old one goes.
-        fill = f"() => [{json.dumps(example)}, '', Date.now()]"
-        button.click(None, None, [text, reference, asked], js=fill, api_visibility="private")
-    page.load(opened, None, [*inputs, columns, result, *maps], **options)
+        fill = "(example) => [example, '', Date.now()]"
+        button.click(None, button, [text, reference, asked], js=fill, api_visibility="private")
+    for one, other in ((left, right), (right, left)):
+        facings = [other, reference, text, *examples, asked]
+        one.select(turned, [one, other, text, reference, result], facings, **options)
+    opening = page.load(opened, None, [*inputs, columns, result, *maps], **options)
+    if models.turns():
+        opening.then(facing, left, [text, *examples], **options)
 
     bottleneck_panel(left, right, beam)
     long_view_panel(page)

@@ -62,7 +62,7 @@ function fill(side, { label, words, facts }) {
     word.classList.toggle("duet-parted", index === props.value.parted_at);
     const written = make("span", "", word);
     written.textContent = text;
-    written.lang = "fr";
+    written.lang = side.language;
     const share = translated("probability {share}", { share: percent(side.probabilities[index], 1) });
     const differs = translated("probability {share}, differs", { share: percent(side.probabilities[index], 1) });
     make("span", "lens-said", word).textContent = ` (${side.different[index] ? differs : share})`;
@@ -124,6 +124,7 @@ function render() {
   current = next;
   stop();
   if (!drawn) return;
+  body.dataset.source = value.source;
   body.dataset.text = sentence.textContent = value.text;
   value.sides.forEach((side, index) => fill(side, panes[index]));
   last = Math.max(...value.sides.map((side) => side.words.length));

@@ -24,10 +24,12 @@ def duet(comparison: Comparison, labels: Mapping[str, str]) -> dict[str, Any]:
     differ = dict(zip(sides, different_words(comparison.left.target_words, comparison.right.target_words)))
     return {
         "text": comparison.left.text,
+        "source": comparison.left.source_language,
         "sides": [
             {
                 "label": labels[side],
                 "words": list(translation.target_words),
+                "language": translation.target_language,
                 "different": list(differ[side]),
                 "probabilities": [round(p, 4) for p in word_probabilities(translation)],
                 "facts": [[say(name), say(value)] for name, value in facts(comparison, side)],

@@ -18,13 +18,19 @@ SCORES = [("BLEU", "bleu"), ("chrF", "chrf")]
 
 def data_names() -> list[str]:
     """The test sets on which every shipped checkpoint was scored by length."""
-    known = [{name for name, result in m.items() if "by_length" in result} for m in models.metrics().values()]
+    known = [{name for name, result in m.items() if "by_length" in result} for m in scored().values()]
     return sorted(set.intersection(*known)) if known else []
+
+
+def scored() -> dict[str, dict[str, Any]]:
+    """The metrics of the models of the page's first direction: scores of two languages cannot be compared."""
+    alike = models.of_direction(models.direction(models.names()[0]))
+    return {name: metrics for name, metrics in models.metrics().items() if name in alike}
 
 
 def chart(data_name: str, score: str) -> dict[str, Any]:
     """The chart of one test set."""
-    shown = {models.label(name): metrics for name, metrics in models.metrics().items()}
+    shown = {models.label(name): metrics for name, metrics in scored().items()}
     return {"figure": by_length(shown, data_name, score, language()), "note": ""}
 
 

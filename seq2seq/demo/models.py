@@ -16,6 +16,7 @@ import torch
 from seq2seq import scale
 from seq2seq.batching import Batcher
 from seq2seq.checkpoint import CONFIG_FILE, WEIGHTS_FILE, CheckpointError
+from seq2seq.config import ModelConfig
 from seq2seq.data import DataError
 from seq2seq.demo import runs, zero_gpu
 from seq2seq.demo.visitor import laid, say
@@ -31,6 +32,10 @@ REFUSALS = (TextError, SearchError, CheckpointError, DataError, SceneError)
 """Errors whose message is for the visitor."""
 WITH, WITHOUT = "With attention ({kind})", "Without attention ({kind})"
 UNREADABLE = "Cannot be read ({name})"
+LANGUAGE_NAMES = {"en": "English", "fr": "French"}
+"""What the page calls the languages; any other has its code."""
+Direction = tuple[str, str]
+"""Codes of the language that a model reads, and of the one it writes."""
 _LOADING = threading.Lock()
 
 
@@ -45,8 +50,8 @@ def _without_folders() -> Iterator[None]:
 
 @cache
 def names() -> tuple[str, ...]:
-    """The translators in the folder `checkpoints`, the default one first and the classic ones last. Raises CheckpointError if
-    there is none; one with a broken config is among them, and the log says what is wrong with it."""
+    """The translators in the folder `checkpoints`, the default one first, then those of its direction, of each direction the
+    classic ones last. Raises CheckpointError if there is none; one with a broken config is among them, and the log says what is wrong with it."""
     found = {path.parent.name for file in (CONFIG_FILE, WEIGHTS_FILE) for path in CHECKPOINTS.glob(f"*/{file}")}
     for name in sorted(found):
         try:
@@ -58,7 +63,12 @@ def names() -> tuple[str, ...]:
         raise CheckpointError(
             f"no checkpoint in the folder {CHECKPOINTS.name}; train one with: python -m seq2seq train --help"
         )
-    return tuple(sorted(found, key=lambda name: (name != DEFAULT, "classic" in name, name)))
+    first = direction(DEFAULT) if DEFAULT in found else None
+
+    def place(name: str) -> tuple[Any, ...]:
+        return name != DEFAULT, first not in (None, direction(name)), direction(name), "classic" in name, name
+
+    return tuple(sorted(found, key=place))
 
 
 _batching = cache(Batcher)
@@ -103,6 +113,39 @@ def kind(name: str) -> str:
         return read_known_config(CHECKPOINTS / name / CONFIG_FILE).kind
 
 
+@cache
+def direction(name: str) -> Direction:
+    """From which language to which it translates; that of all others, if it cannot be read."""
+    try:
+        config = read_known_config(CHECKPOINTS / name / CONFIG_FILE)
+    except CheckpointError:
+        config = ModelConfig()
+    return config.source_language, config.target_language
+
+
+def turns() -> bool:
+    """Whether there is more than one direction."""
+    return len(set(map(direction, names()))) > 1
+
+
+def of_direction(wanted: Direction) -> list[str]:
+    """All models of one direction."""
+    return [name for name in names() if direction(name) == wanted]
+
+
+def counterpart(name: str) -> str:
+    """The model of the opposite direction that is most like this one: of its kind, if there is one; the same one if there is
+    none at all."""
+    there = of_direction((direction(name)[1], direction(name)[0]))
+    alike = [other for other in there if described(other).values.get("kind") == kind(name)]
+    return (*alike, *there, name)[0]
+
+
+def language_name(code: str) -> str:
+    """What the page calls a language."""
+    return say(LANGUAGE_NAMES.get(code, code))
+
+
 def described(name: str) -> Said:
     """What a checkpoint is, without a look at its weights."""
     try:
@@ -111,9 +154,17 @@ def described(name: str) -> Said:
         return laid(UNREADABLE, name=name)
 
 
+def _headed(name: str) -> Said:
+    """What it is, with its direction if that is not the one that the page begins with."""
+    if direction(name) == direction(names()[0]):
+        return described(name)
+    source, target = (Said(LANGUAGE_NAMES.get(code, code)) for code in direction(name))
+    return laid("{source} → {target}: {model}", source=source, target=target, model=described(name))
+
+
 def choices() -> list[tuple[str, str]]:
     """(what the page says, checkpoint name) of each model."""
-    labels = [described(name) for name in names()]
+    labels = [_headed(name) for name in names()]
     # Two checkpoints of one kind are told apart by their names.
     return [
         (label if labels.count(label) == 1 else laid("{label}: {name}", label=label, name=name), name)

@@ -34,7 +34,7 @@ STATUS_SECONDS = 1
 start and end."""
 WRONG = "These are not the values that this endpoint takes; /gradio_api/info describes them."
 HEADER = """<div id="lens-header"><span class="lens-device">running on {device}</span><h1>Attention Lens</h1>
-<p>See which English words a translator looks back at while it writes each French word.</p></div>"""
+<p>See which words of a sentence a translator looks back at while it writes each word of its translation.</p></div>"""
 
 
 class Page(gr.Blocks):
@@ -75,14 +75,14 @@ def build() -> gr.Blocks:
         gr.api(api.highlight, api_name="highlight", concurrency_limit=4)
         api.batch_endpoint()
         gr.HTML(laid(HEADER, device=escape(models.device_name())))
-        Presenter(presenter(translate_tab.EXAMPLES), elem_id="presenter")
+        Presenter(presenter(translate_tab.EXAMPLES_OF), elem_id="presenter")
         with gr.Tabs() as tabs:
             with gr.Tab("Translate", id=links.TRANSLATE):
-                sentence = translate_tab.translate_tab(page)
+                sentence, model = translate_tab.translate_tab(page)
             with gr.Tab("Compare", id=links.COMPARE):
                 compare_tab.compare_tab(page)
             with gr.Tab("Inside", id=links.INSIDE) as inside:
-                filled = inside_tab(page, inside, sentence)
+                filled = inside_tab(page, inside, sentence, model)
             with gr.Tab("Pictures", id=links.PICTURES) as pictures:
                 pictures_tab(page, pictures)
             with gr.Tab("Batch", id=links.BATCH):

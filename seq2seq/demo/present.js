@@ -36,7 +36,7 @@ title.textContent = translated("Sentences to present");
 const hint = make("p", "help", list);
 hint.id = "stage-hint";
 hint.textContent = translated(
-  "One English sentence a line. They are kept in this browser; an empty list brings the examples back.",
+  "One sentence a line. They are kept in this browser; an empty list brings the examples back.",
 );
 const box = make("textarea", "", list);
 box.setAttribute("aria-labelledby", "stage-title");
@@ -116,6 +116,8 @@ document.addEventListener("lens-link", followLink);
 
 // -- sentences ------------------------------------------------------------------------------------------------------
 
+// Of what is shown.
+const sourceLanguage = () => (view() && view().querySelector("[data-source]")?.dataset.source) || "en";
 const parsed = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean).slice(0, MOST);
 
 function sentences() {
@@ -126,7 +128,7 @@ function sentences() {
     // Some browsers let a page keep nothing; then the list lasts as long as the page.
   }
   const own = parsed(stored || "");
-  return own.length ? own : props.value.sentences;
+  return own.length ? own : props.value.sentences[sourceLanguage()] || [];
 }
 
 function edit() {

@@ -6,7 +6,7 @@ Share copies; the mode is a class on the page's body, under which `style.css` le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seq2seq.demo.component import PageComponent
@@ -18,6 +18,6 @@ class Presenter(PageComponent):
     SCRIPT = "present.js"
 
 
-def presenter(sentences: Sequence[str]) -> dict[str, Any]:
-    """The sentences that are prepared as long as the visitor has not written others."""
-    return {"sentences": list(sentences)}
+def presenter(sentences: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The sentences of each language that are prepared as long as the visitor has not written others."""
+    return {"sentences": {language: list(prepared) for language, prepared in sentences.items()}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -28,12 +27,24 @@ EXAMPLES = (
     "An old woman is selling fresh fruit at an outdoor market.",
     "We have never seen such a beautiful house.",
 )
+EXAMPLES_OF = {
+    "en": EXAMPLES,
+    "fr": (
+        "Un homme en chemise bleue fait du vélo.",
+        "Deux petites filles jouent avec un chien noir dans la neige.",
+        "Je ne sais pas où elle habite.",
+        "Une vieille femme vend des fruits frais sur un marché en plein air.",
+        "Nous n'avons jamais vu une si belle maison.",
+    ),
+}
+"""By the language that the chosen model reads."""
 SECONDS_A_WORD, FRAME, LATE_FRAME = 0.055, 0.045, 0.25
 """A sentence is decoded faster than the eye follows, so words are slowed down to SECONDS_A_WORD, and to FRAME, the least time
 between two pictures, when there are many. A long sentence is not slowed down; after a second of it pictures are rare."""
 SLOWED_WORDS = 30
 HELP = (
-    "Each row of the picture is one French word, and its weights over the English words sum to 100 %. The colours mean the "
+    "Each row of the picture is one word of the translation, and its weights over the words of the sentence sum to 100 %. The "
+    "colours mean the "
     "same in every sentence. `<eos>` is the end mark that both sentences carry. A word is cut into pieces for the "
     "model; among words, the weights of source pieces are summed and those of target pieces averaged. `en-fr-additive` was "
     "also taught where to look, by the links that a word aligner found in its training text; the others only learned to "
@@ -41,7 +52,7 @@ HELP = (
 )
 
 Shown = tuple[Any, ...]
-"""What a translation changes on the page: view, French text, result, weights table, candidates table."""
+"""What a translation changes on the page: view, translation, result, weights table, candidates table."""
 
 
 # -- pure functions ------------------------------------------------------------------------------------------------
@@ -134,6 +145,32 @@ def redraw(translation: Translation | None, unit: str, eos: bool) -> tuple[Any, 
     return picture(translation, unit, eos), *tables(translation, unit, eos)
 
 
+def facing(checkpoint: str) -> tuple[Any, ...]:
+    """What a model's direction changes: the label of the sentence, that of the translation, the examples."""
+    source, target = models.direction(checkpoint)
+    named = gr.update(label=models.language_name(source)), gr.update(label=models.language_name(target))
+    return *named, *(gr.update(value=example) for example in EXAMPLES_OF.get(source, EXAMPLES))
+
+
+def turned(text: str, checkpoint: str, result: Translation | None) -> tuple[Any, ...]:
+    """After a model was chosen: sentence and labels in its direction, and a new number, which asks for the translation."""
+    sentence, target, *examples = facing(checkpoint)
+    return sentence | {"value": turned_text(text, checkpoint, result)}, target, *examples, time.monotonic()
+
+
+def turned_text(text: str, checkpoint: str, made: Translation | None) -> str:
+    """What a model has to translate: if it reads what the last one wrote, that, unless the visitor has written since."""
+    if made is None or made.source_language == models.direction(checkpoint)[0] or text.strip() != made.text:
+        return text
+    return made.translation
+
+
+def back(text: str, checkpoint: str, result: Translation | None) -> tuple[Any, ...]:
+    """Turns to the model of the opposite direction: its name, then as `turned`."""
+    other = models.counterpart(checkpoint)
+    return other, *turned(text, other, result)
+
+
 def example() -> Shown:
     """The example that stands there when the page opens, translated once for all visitors of a language."""
     return _example(language())
@@ -165,11 +202,11 @@ def opened(request: gr.Request) -> Iterator[Shown]:
 # -- layout and wiring ---------------------------------------------------------------------------------------------
 
 
-def translate_tab(page: gr.Blocks) -> gr.Textbox:
+def translate_tab(page: gr.Blocks) -> tuple[gr.Textbox, gr.Dropdown]:
     """Lays the tab out inside an open `gr.Blocks` and wires it; the page's address may fill it when it loads. Returns the box
-    in which the sentence stands."""
+    in which the sentence stands, and the choice of the model."""
     text = gr.Textbox(
-        EXAMPLES[0], label="English", placeholder="Type an English sentence and press Enter", submit_btn="Translate",
+        EXAMPLES[0], label="English", placeholder="Type a sentence and press Enter", submit_btn="Translate",
         lines=1, max_lines=4, autofocus=False, elem_id="source-text",
     )  # fmt: skip
     with gr.Row(elem_classes="examples"):
@@ -179,10 +216,11 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
         checkpoint = gr.Dropdown(
             models.choices(), value=models.names()[0], label="Model", elem_id="checkpoint", scale=2
         )
+        turn = gr.Button("⇄ Turn around", elem_id="turn", min_width=140, scale=0, visible=models.turns())
         beam = gr.Slider(
             1, BEAMS, value=1, step=1, label="Beam (1 = greedy)", elem_id="beam", scale=1, min_width=200, buttons=[]
         )
-    french = gr.Textbox("", label="French", interactive=False, buttons=["copy"], elem_id="target-text")
+    written = gr.Textbox("", label="French", interactive=False, buttons=["copy"], elem_id="target-text")
     heatmap = AttentionView(None, elem_id="attention-view")
     with gr.Row(elem_id="switches"):
         unit = gr.Radio([WORDS, PIECES], value=WORDS, show_label=False, container=False, elem_id="unit", min_width=200)
@@ -195,7 +233,7 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
     take_away(of_translation, [result, unit, eos], "take")
     questions = ask_panel(result, heatmap, unit)
 
-    outputs = [heatmap, french, result, weights, candidates]
+    outputs = [heatmap, written, result, weights, candidates]
     inputs = [text, checkpoint, beam, unit, eos]
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     # One event for all that ask, so that one translation runs after the other and the last asked for is what is shown.
@@ -205,14 +243,18 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
         "inputs": [result, unit, eos],
         "outputs": [heatmap, weights, candidates],
     } | options
-    asking = [text.submit, checkpoint.select, beam.input, asked.change]
+    asking = [text.submit, beam.input, asked.change]
     answered = gr.on(asking, translate, inputs, outputs, trigger_mode="always_last", **options).then(**redrawing)
     filling: dict[str, Any] = {"fn": controls, "inputs": result, "outputs": questions} | options
     answered.then(**filling)
-    for button, example in zip(examples, EXAMPLES):
-        fill = f"() => [{json.dumps(example)}, Date.now()]"
-        button.click(None, None, [text, asked], js=fill, api_visibility="private")
+    for button in examples:
+        button.click(None, button, [text, asked], js="(example) => [example, Date.now()]", api_visibility="private")
+    facings = [text, written, *examples]
+    checkpoint.select(turned, [text, checkpoint, result], [*facings, asked], **options)
+    turn.click(back, [text, checkpoint, result], [checkpoint, *facings, asked], **options)
     for switch in (unit, eos):
         switch.input(**redrawing)
-    page.load(opened, None, [*inputs, *outputs], **options).then(**filling)
-    return text
+    opening = page.load(opened, None, [*inputs, *outputs], **options).then(**filling)
+    if models.turns():
+        opening.then(facing, checkpoint, facings, **options)
+    return text, checkpoint
