@@ -172,7 +172,7 @@ def compare_tab(page: gr.Blocks) -> None:
 
     inputs, maps = [text, reference, left, right, beam, question], [left_map, right_map, agreeing]
     # One event for all that ask, so that one comparison runs after the other and the last asked for is what is shown.
-    asking = [text.submit, reference.submit, beam.input, left.select, right.select, asked.change]
+    asking = [text.submit, reference.submit, beam.input, left.input, right.input, asked.change]
     looking: dict[str, Any] = {"fn": seen, "inputs": [result, question], "outputs": [columns, *maps]} | options
     gr.on(asking, run, inputs, [columns, result], trigger_mode="always_last", **options).then(**looking)
     question.input(**looking)

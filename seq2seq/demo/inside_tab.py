@@ -64,6 +64,6 @@ def inside_tab(page: gr.Blocks, tab: gr.Tab, sentence: gr.Textbox) -> Dependency
     view = InsideView(None, elem_id="inside-view")
     taken = gr.State()
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
-    gr.on([text.submit, checkpoint.select], look, [text, checkpoint], view, trigger_mode="always_last", **options)
+    gr.on([text.submit, checkpoint.input], look, [text, checkpoint], view, trigger_mode="always_last", **options)
     tab.select(entered, [sentence, taken, checkpoint], [text, taken, view], **options)
     return page.load(from_link, sentence, [text, checkpoint, taken, view], **options)

@@ -205,7 +205,7 @@ def translate_tab(page: gr.Blocks) -> gr.Textbox:
         "inputs": [result, unit, eos],
         "outputs": [heatmap, weights, candidates],
     } | options
-    asking = [text.submit, checkpoint.select, beam.input, asked.change]
+    asking = [text.submit, checkpoint.input, beam.input, asked.change]
     answered = gr.on(asking, translate, inputs, outputs, trigger_mode="always_last", **options).then(**redrawing)
     filling: dict[str, Any] = {"fn": controls, "inputs": result, "outputs": questions} | options
     answered.then(**filling)
