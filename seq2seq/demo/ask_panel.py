@@ -287,11 +287,11 @@ def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[gr
     shown = [said, picture]
     question.input(lambda asked: [gr.update(visible=name == asked) for name in QUESTIONS], question, columns, **latest)
     above.pick(clicked, [result, unit], [word, offered], **latest)
-    word.select(candidates, [result, word], offered, **latest)
+    word.input(candidates, [result, word], offered, **latest)
     offered.input(another_word, [result, word, offered], shown, **latest)
     struck.input(without_words, [result, struck], shown, **latest)
     own.submit(own_french, [result, own], shown, **latest)
-    gr.on([turn.input, step.select, point.select], turned, [result, turn, step, point], shown, **latest)
+    gr.on([turn.input, step.input, point.input], turned, [result, turn, step, point], shown, **latest)
     search.click(others, [result, size], [best, grown, found], **latest)
     best.input(picked, [result, found, best], shown, **latest)
     test.click(matter, result, [said, costs, picture], **latest)

@@ -125,15 +125,19 @@ def facing(left: str) -> tuple[Any, ...]:
     return gr.update(label=models.language_name(source)), *(gr.update(value=example) for example in examples)
 
 
-def turned(chosen: str, other: str, text: str, reference: str, comparison: Comparison | None) -> tuple[Any, ...]:
-    """After a model was chosen on one side: the other side's, which must translate the same way; the reference; sentence and
-    examples in that direction; and a new number, which asks for the comparison."""
-    sentence, *examples = facing(chosen)
-    if models.direction(chosen) == models.direction(other):
-        return other, reference, sentence, *examples, time.monotonic()
-    made = comparison and comparison.right
-    text = turned_text(text, chosen, made)
-    return models.counterpart(other), "", sentence | {"value": text}, *examples, time.monotonic()
+def turned(
+    one: str, other: str, chosen: list[str], text: str, reference: str, comparison: Comparison | None
+) -> tuple[Any, ...]:
+    """After a model was chosen on one side: both, the other side's, which must translate the same way, the reference, sentence
+    and examples in that direction, and a new number, which asks for the comparison. chosen: the two before, by their names; a
+    list reports a choice when it is only left, too."""
+    if sorted((one, other)) == chosen:
+        return (gr.skip(),) * (5 + len(EXAMPLES))
+    sentence, *examples = facing(one)
+    if models.direction(one) != models.direction(other):
+        other, reference = models.counterpart(other), ""
+        sentence |= {"value": turned_text(text, one, comparison and comparison.right)}
+    return sorted((one, other)), other, reference, sentence, *examples, time.monotonic()
 
 
 def example() -> tuple[Any, ...]:
@@ -209,9 +213,10 @@ def compare_tab(page: gr.Blocks) -> None:
         # Another sentence, so the reference of the old one goes.
         fill = "(example) => [example, '', Date.now()]"
         button.click(None, button, [text, reference, asked], js=fill, api_visibility="private")
+    chosen = gr.State(sorted(pair))
     for one, other in ((left, right), (right, left)):
         facings = [other, reference, text, *examples, asked]
-        one.select(turned, [one, other, text, reference, result], facings, **options)
+        one.input(turned, [one, other, chosen, text, reference, result], [chosen, *facings], **options)
     opening = page.load(opened, None, [*inputs, columns, result, *maps], **options)
     if models.turns():
         opening.then(facing, left, [text, *examples], **options)

@@ -81,7 +81,7 @@ def inside_tab(page: gr.Blocks, tab: gr.Tab, sentence: gr.Textbox, model: gr.Dro
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     looking: dict[str, Any] = {"fn": look, "inputs": [text, checkpoint], "outputs": [view, shown]} | options
     text.submit(trigger_mode="always_last", **looking)
-    checkpoint.select(turned, [text, checkpoint, shown], text, **options).then(**looking)
+    checkpoint.input(turned, [text, checkpoint, shown], text, **options).then(**looking)
     everything = [text, checkpoint, taken, view, shown]
     tab.select(entered, [sentence, model, taken, checkpoint], everything, **options)
     return page.load(from_link, sentence, everything, **options)

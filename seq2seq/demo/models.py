@@ -63,12 +63,9 @@ def names() -> tuple[str, ...]:
         raise CheckpointError(
             f"no checkpoint in the folder {CHECKPOINTS.name}; train one with: python -m seq2seq train --help"
         )
-    first = direction(DEFAULT) if DEFAULT in found else None
-
-    def place(name: str) -> tuple[Any, ...]:
-        return name != DEFAULT, first not in (None, direction(name)), direction(name), "classic" in name, name
-
-    return tuple(sorted(found, key=place))
+    ways = {name: _direction(name) for name in found}
+    first = ways.get(DEFAULT) or min(ways.values())
+    return tuple(sorted(found, key=lambda n: (n != DEFAULT, ways[n] != first, ways[n], "classic" in n, n)))
 
 
 _batching = cache(Batcher)
@@ -114,13 +111,17 @@ def kind(name: str) -> str:
 
 
 @cache
-def direction(name: str) -> Direction:
-    """From which language to which it translates; that of all others, if it cannot be read."""
+def _direction(name: str) -> Direction:
     try:
         config = read_known_config(CHECKPOINTS / name / CONFIG_FILE)
     except CheckpointError:
         config = ModelConfig()
     return config.source_language, config.target_language
+
+
+def direction(name: str) -> Direction:
+    """From which language to which one of `names()` translates; for what is none, or cannot be read, as most do."""
+    return _direction(name if name in names() else names()[0])
 
 
 def turns() -> bool:

@@ -318,7 +318,7 @@ def pictures_tab(page: gr.Blocks, tab: gr.Tab) -> None:
 
     captioned, drawn = [*captions, caption_table], [*paintings, paint_table]
     shown = [composing, *captioned]
-    chosen.select(show, chosen, shown, trigger_mode="always_last", **options)
+    chosen.input(show, chosen, shown, trigger_mode="always_last", **options)
     new.click(new_scene, [count, unseen], [chosen, *shown], **options)
     composing.compose(compose, None, [chosen, *shown], trigger_mode="always_last", **options)
     sheet.draw(describe_sketch, None, captioned, trigger_mode="always_last", **options)

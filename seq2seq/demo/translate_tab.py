@@ -152,10 +152,13 @@ def facing(checkpoint: str) -> tuple[Any, ...]:
     return *named, *(gr.update(value=example) for example in EXAMPLES_OF.get(source, EXAMPLES))
 
 
-def turned(text: str, checkpoint: str, result: Translation | None) -> tuple[Any, ...]:
-    """After a model was chosen: sentence and labels in its direction, and a new number, which asks for the translation."""
+def turned(text: str, checkpoint: str, chosen: str, result: Translation | None) -> tuple[Any, ...]:
+    """After a model was chosen: its name, sentence and labels in its direction, and a new number, which asks for the
+    translation. chosen: the one before; a list reports a choice when it is only left, too."""
+    if checkpoint == chosen:
+        return (gr.skip(),) * (4 + len(EXAMPLES))
     sentence, target, *examples = facing(checkpoint)
-    return sentence | {"value": turned_text(text, checkpoint, result)}, target, *examples, time.monotonic()
+    return checkpoint, sentence | {"value": turned_text(text, checkpoint, result)}, target, *examples, time.monotonic()
 
 
 def turned_text(text: str, checkpoint: str, made: Translation | None) -> str:
@@ -168,7 +171,7 @@ def turned_text(text: str, checkpoint: str, made: Translation | None) -> str:
 def back(text: str, checkpoint: str, result: Translation | None) -> tuple[Any, ...]:
     """Turns to the model of the opposite direction: its name, then as `turned`."""
     other = models.counterpart(checkpoint)
-    return other, *turned(text, other, result)
+    return other, *turned(text, other, checkpoint, result)
 
 
 def example() -> Shown:
@@ -249,12 +252,13 @@ def translate_tab(page: gr.Blocks) -> tuple[gr.Textbox, gr.Dropdown]:
     answered.then(**filling)
     for button in examples:
         button.click(None, button, [text, asked], js="(example) => [example, Date.now()]", api_visibility="private")
+    chosen = gr.State(models.names()[0])
     facings = [text, written, *examples]
-    checkpoint.select(turned, [text, checkpoint, result], [*facings, asked], **options)
-    turn.click(back, [text, checkpoint, result], [checkpoint, *facings, asked], **options)
+    checkpoint.input(turned, [text, checkpoint, chosen, result], [chosen, *facings, asked], **options)
+    turn.click(back, [text, checkpoint, result], [checkpoint, chosen, *facings, asked], **options)
     for switch in (unit, eos):
         switch.input(**redrawing)
     opening = page.load(opened, None, [*inputs, *outputs], **options).then(**filling)
     if models.turns():
-        opening.then(facing, checkpoint, facings, **options)
+        opening.then(lambda name: (name, *facing(name)), checkpoint, [chosen, *facings], **options)
     return text, checkpoint
