@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any
 
 import gradio as gr
-from gradio.events import Dependency
 import numpy as np
 import pandas as pd
+from gradio.events import Dependency
 from PIL import Image
 
 from seq2seq.card import MEASURES
