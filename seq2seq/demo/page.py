@@ -84,7 +84,7 @@ def build() -> gr.Blocks:
             with gr.Tab("Inside", id=links.INSIDE) as inside:
                 filled = inside_tab(page, inside, sentence, model)
             with gr.Tab("Pictures", id=links.PICTURES) as pictures:
-                pictures_tab(page, pictures)
+                filled = pictures_tab(pictures, filled)
             with gr.Tab("Batch", id=links.BATCH):
                 batch_tab()
         filled.then(links.tab, None, tabs, api_visibility="private", show_progress="hidden")

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 import pandas as pd
+from gradio.events import Dependency
 from PIL import Image
 
 from seq2seq.card import MEASURES
@@ -266,8 +267,11 @@ def from_link(request: gr.Request) -> tuple[Any, ...]:
 # -- layout and wiring ---------------------------------------------------------------------------------------------
 
 
-def pictures_tab(page: gr.Blocks, tab: gr.Tab) -> None:
-    """Lays the tab out inside `tab` and wires it."""
+def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
+    """Lays the tab out inside `tab` and wires it. after: the event after which a link fills it.
+
+    Returns the event that does: only after it may the tab be entered, or its own first scene would stand there.
+    """
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     opened = gr.State(False)
     gr.Markdown(ABOUT, elem_classes="help")
@@ -329,4 +333,4 @@ def pictures_tab(page: gr.Blocks, tab: gr.Tab) -> None:
         button.click(None, None, [text, asked], js=fill, api_visibility="private")
     everything = [opened, *shown, *drawn, *bars, table]
     tab.select(entered, opened, everything, **options)
-    page.load(from_link, None, [*everything, text, chosen, note], **options)
+    return after.then(from_link, None, [*everything, text, chosen, note], **options)
