@@ -117,6 +117,11 @@ def show(code: str, asked: int = 0, play: bool = True) -> tuple[Any, ...]:
     return composing, *describe(code, play)
 
 
+def picked(code: str | None) -> tuple[Any, ...]:
+    """As `show`, of the list's scene. A list that is left reports what stands in it: nothing, beside a composed scene."""
+    return show(code) if code else (gr.skip(),) * 4
+
+
 def compose(event: gr.EventData) -> tuple[Any, ...]:
     """What somebody has composed: none of the list is chosen any more, then as `show`."""
     return gr.update(value=None), *show(*composed(event))
@@ -322,7 +327,7 @@ def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
 
     captioned, drawn = [*captions, caption_table], [*paintings, paint_table]
     shown = [composing, *captioned]
-    chosen.input(show, chosen, shown, trigger_mode="always_last", **options)
+    chosen.input(picked, chosen, shown, trigger_mode="always_last", **options)
     new.click(new_scene, [count, unseen], [chosen, *shown], **options)
     composing.compose(compose, None, [chosen, *shown], trigger_mode="always_last", **options)
     sheet.draw(describe_sketch, None, captioned, trigger_mode="always_last", **options)
