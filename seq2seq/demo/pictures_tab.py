@@ -325,17 +325,17 @@ def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
     table = gr.Dataframe(interactive=False, wrap=True, elem_id="truth-table")
     gr.Markdown(GUIDED, elem_classes="help")
 
-    captioned, drawn = [*captions, caption_table], [*paintings, paint_table]
+    captioned, painted = [*captions, caption_table], [*paintings, paint_table]
     shown = [composing, *captioned]
     chosen.input(picked, chosen, shown, trigger_mode="always_last", **options)
     new.click(new_scene, [count, unseen], [chosen, *shown], **options)
     composing.compose(compose, None, [chosen, *shown], trigger_mode="always_last", **options)
     sheet.draw(describe_sketch, None, captioned, trigger_mode="always_last", **options)
     file.upload(describe_file, file, captioned, **options)
-    gr.on([text.submit, asked.change], paint, text, drawn, trigger_mode="always_last", **options)
+    gr.on([text.submit, asked.change], paint, text, painted, trigger_mode="always_last", **options)
     for button, example in zip(examples, DESCRIPTIONS):
         fill = f"() => [{json.dumps(example)}, Date.now()]"
         button.click(None, None, [text, asked], js=fill, api_visibility="private")
-    everything = [opened, *shown, *drawn, *bars, table]
+    everything = [opened, *shown, *painted, *bars, table]
     tab.select(entered, opened, everything, **options)
     return after.then(from_link, None, [*everything, text, chosen, note], **options)
