@@ -30,11 +30,12 @@ def look(text: str, checkpoint: str) -> dict[str, Any]:
         return message(told(error))
 
 
-def entered(current: str, taken: str | None, checkpoint: str) -> tuple[Any, Any, Any]:
-    """On entering the tab: the sentence of Translate, if that is another than was taken last; else what stands here stays."""
-    if current == taken or not current.strip():
-        return gr.skip(), gr.skip(), gr.skip()
-    return current, current, look(current, checkpoint)
+# On entering the tab: the sentence of Translate, if that is another than was taken last; else what stands here stays. In
+# the browser, as the server's answer could come when somebody already types here, and would replace that.
+ENTERED = """(current, text, taken, asked) =>
+    current.trim() && current !== taken ? [current, current, Date.now()] : [text, taken, asked]"""
+# Whoever writes here has seen that sentence: it does not come back over this one.
+TYPED = "(current) => current"
 
 
 def from_link(current: str, request: gr.Request) -> tuple[Any, ...]:
@@ -62,8 +63,10 @@ def inside_tab(page: gr.Blocks, tab: gr.Tab, sentence: gr.Textbox) -> Dependency
             models.choices(), value=models.names()[0], label="Decoder", elem_id="inside-model", scale=2, min_width=240
         )
     view = InsideView(None, elem_id="inside-view")
-    taken = gr.State()
+    taken, asked = gr.Textbox("", visible="hidden"), gr.Number(0, visible="hidden")
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
-    gr.on([text.submit, checkpoint.input], look, [text, checkpoint], view, trigger_mode="always_last", **options)
-    tab.select(entered, [sentence, taken, checkpoint], [text, taken, view], **options)
+    asking = [text.submit, checkpoint.input, asked.change]
+    gr.on(asking, look, [text, checkpoint], view, trigger_mode="always_last", **options)
+    tab.select(None, [sentence, text, taken, asked], [text, taken, asked], js=ENTERED, api_visibility="private")
+    text.input(None, sentence, taken, js=TYPED, api_visibility="private")
     return page.load(from_link, sentence, [text, checkpoint, taken, view], **options)
