@@ -135,8 +135,8 @@ def grow(
 ) -> Iterator[Point]:
     """The sentence of the first clause, of the first two, and so on, each computed when it is asked for.
 
-    clauses: `own_clauses` without any. It ends before a sentence, in either language, that would be longer than a translator takes.
-    Raises SearchError, and TextError for two directions, before the first point.
+    clauses: `own_clauses` without any. It ends before a sentence, in either language, that would be longer than a
+    translator takes. Raises SearchError, and TextError for two directions, before the first point.
     """
     check_search(beam_size)
     check_languages(left, right)

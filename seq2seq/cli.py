@@ -176,7 +176,9 @@ def parse_point(text: str) -> tuple[int, int]:
     """ "4=5" -> (3, 4). Raises CallError."""
     found = re.fullmatch(r"([1-9][0-9]*)=([1-9][0-9]*)", text)
     if not found:
-        raise CallError(f"--point is {text!r}; give two numbers from 1 such as 4=5: word of the translation, word of the text")
+        raise CallError(
+            f"--point is {text!r}; give two numbers from 1 such as 4=5: word of the translation, word of the text"
+        )
     return int(found[1]) - 1, int(found[2]) - 1
 
 

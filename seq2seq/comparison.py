@@ -16,7 +16,9 @@ from seq2seq.translator import MAX_CHARACTERS, TextError, Translator, clean
 
 COMMON = {
     "en": frozenset("the is are was were of and with this that his her they he she it to at from has not".split()),
-    "fr": frozenset("le la les un une des du de et est sont dans sur avec il elle ils ne pas je que qui au à en".split()),
+    "fr": frozenset(
+        "le la les un une des du de et est sont dans sur avec il elle ils ne pas je que qui au à en".split()
+    ),
 }
 """Commonest words of each language that are no word of the other."""
 UNTRANSLATED = "The reference does not look translated; the scores mean something only for one that is."

@@ -161,7 +161,8 @@ def _article(each: Sheet) -> str:
     """A sentence and its translations."""
     notes = "".join(f"<p>{escape(note)}</p>\n" for note in each.notes)
     sides = "\n".join(_side(side, each) for side in each.sides)
-    return f'<article>\n<h2 lang="{each.sides[0].translation.source_language}">{escape(each.text)}</h2>\n{notes}{sides}\n</article>'
+    language = each.sides[0].translation.source_language
+    return f'<article>\n<h2 lang="{language}">{escape(each.text)}</h2>\n{notes}{sides}\n</article>'
 
 
 def _side(side: Side, each: Sheet) -> str:
@@ -177,7 +178,8 @@ def _side(side: Side, each: Sheet) -> str:
     if made.attention is None or not pictures:
         pictures = f"<p>{escape(said)}</p>\n{pictures}"
     return (
-        f'<section>\n<h3>{escape(side.title)}</h3>\n<p class="translation" lang="{made.target_language}">{_marked(side)}</p>\n{warnings}'
+        f"<section>\n<h3>{escape(side.title)}</h3>\n"
+        f'<p class="translation" lang="{made.target_language}">{_marked(side)}</p>\n{warnings}'
         f"<dl>{facts}</dl>\n{pictures}{_table(made)}</section>"
     )
 

@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -40,6 +39,7 @@ from seq2seq.training import guide_loss, learning_rate, piece_links, piece_loss,
 from seq2seq.training_state import LOG_FILE, STATE_FILE, TrainingError, _read_state
 from seq2seq.translator import Translator
 from tests import toy
+from tests.disk import full_disk
 
 ROOT = Path(__file__).resolve().parent.parent
 PAIRS = toy.corpus(1000)
@@ -739,17 +739,6 @@ def test_killed_again_and_again_at_random_moments(data, tmp_path):
     train(model_config(), short(data, **settings), tmp_path / "whole")
     same(tmp_path / "whole", out)
     print(f"{kills} kills")
-
-
-@contextlib.contextmanager
-def full_disk(room: int):
-    """No file may grow over `room` bytes, as on a disk that is full: writing then fails as it does there."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize(("save", "count"), [("save_model", 1), ("save_state", 2)])

@@ -106,7 +106,8 @@ def answer(before: Translation, after: Translation, title: str) -> Shown:
     """Both translations, words that differ marked, which screen readers read out; and the picture of the new one."""
     differ = different_words(before.target_words, after.target_words)
     lines = [
-        f"<p><span class='ask-who'>{escape(who)}</span> <span lang='{made.target_language}'>{marked(made.target_words, marks)}</span> "
+        f"<p><span class='ask-who'>{escape(who)}</span> "
+        f"<span lang='{made.target_language}'>{marked(made.target_words, marks)}</span> "
         f"<small>{say('log-probability {value:.2f}', value=made.log_prob)}</small></p>"
         for who, made, marks in ((say("The model by itself:"), before, differ[0]), (title, after, differ[1]))
     ]

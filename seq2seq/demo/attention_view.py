@@ -72,7 +72,9 @@ def view(
         "caption": "" if growing or not drawn else caption(translation, **settings),
         "warnings": [say(warning) for warning in translation.warnings],
         "growing": growing,
-        "languages": [[code, language_name(code)] for code in (translation.source_language, translation.target_language)],
+        "languages": [
+            [code, language_name(code)] for code in (translation.source_language, translation.target_language)
+        ],
     }
 
 

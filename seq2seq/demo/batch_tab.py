@@ -31,9 +31,9 @@ ABOUT = (
     "be translated says why, and the others go on."
 )
 LINKS = (
-    "Links `i-j` pair each word j of the translation with the word i of the sentence that it got most of its attention from; words and punctuation "
-    "marks count from 0 as in the heatmap, `<eos>` is left out. The log-probability is the natural logarithm. CSV has a row a "
-    "line; JSONL (JSON Lines) has everything the model said, attention weights included."
+    "Links `i-j` pair each word j of the translation with the word i of the sentence that it got most of its attention from; "
+    "words and punctuation marks count from 0 as in the heatmap, `<eos>` is left out. The log-probability is the natural "
+    "logarithm. CSV has a row a line; JSONL (JSON Lines) has everything the model said, attention weights included."
 )
 CANCELLED = "Cancelled: {done:,} of {total:,} lines were done."
 DONE_ONE, DONE = "{count:,} line translated in {seconds:.1f} s.", "{count:,} lines translated in {seconds:.1f} s."

@@ -63,7 +63,9 @@ def bottleneck_panel(left: gr.Dropdown, right: gr.Dropdown, beam: gr.Slider) -> 
         start = gr.Button("Make the sentence longer", variant="primary", elem_id="grow", scale=1)
         count = gr.Slider(1, MAX_CLAUSES, value=5, step=1, label="Clauses", scale=2, buttons=[], elem_id="clauses")
     with gr.Accordion("Your own clauses", open=False):
-        own = gr.Textbox("", lines=3, max_lines=12, label="One clause a line: clause = translation", placeholder=OWN_LINES)
+        own = gr.Textbox(
+            "", lines=3, max_lines=12, label="One clause a line: clause = translation", placeholder=OWN_LINES
+        )
     chart = Chart({"figure": None, "note": ""}, elem_id="growth")
     with gr.Accordion("The sentences", open=False):
         sentences = gr.Dataframe(interactive=False, wrap=True, elem_id="growth-table")

@@ -47,7 +47,8 @@ AGREEMENT = (
 SAW, NEEDED = "What it looked at", "What it needed"
 QUESTION = (
     "**What it looked at** is what the model itself says: attention weights, if it has any. **What it needed** puts the same "
-    "question to both: each word is hidden in turn, and the map shows how much less likely each word of the translation becomes."
+    "question to both: each word is hidden in turn, and the map shows how much less likely each word of the "
+    "translation becomes."
 )
 
 
@@ -136,7 +137,7 @@ def turned(
     sentence, *examples = facing(one)
     if models.direction(one) != models.direction(other):
         other, reference = models.counterpart(other), ""
-        sentence |= {"value": turned_text(text, one, comparison and comparison.right)}
+        sentence |= {"value": turned_text(text, one, comparison.right if comparison else None)}
     return sorted((one, other)), other, reference, sentence, *examples, time.monotonic()
 
 
@@ -214,9 +215,11 @@ def compare_tab(page: gr.Blocks) -> None:
         fill = "(example) => [example, '', Date.now()]"
         button.click(None, button, [text, reference, asked], js=fill, api_visibility="private")
     chosen = gr.State(sorted(pair))
+    due = gr.Number(0, visible="hidden")
     for one, other in ((left, right), (right, left)):
-        facings = [other, reference, text, *examples, asked]
-        one.input(turned, [one, other, chosen, text, reference, result], [chosen, *facings], **options)
+        facings = [other, reference, text, *examples, due]
+        turning = one.input(turned, [one, other, chosen, text, reference, result], [chosen, *facings], **options)
+        turning.then(None, due, asked, js="(due) => due", api_visibility="private")
     opening = page.load(opened, None, [*inputs, columns, result, *maps], **options)
     if models.turns():
         opening.then(facing, left, [text, *examples], **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -22,44 +23,41 @@ ABOUT = (
 )
 
 
-def look(text: str, checkpoint: str) -> tuple[dict[str, Any], Translation | None]:
-    """What the tab shows of a sentence, and the translation in it."""
+def look(text: str, checkpoint: str) -> tuple[dict[str, Any], Translation | None, Any]:
+    """What the tab shows of a sentence, the translation in it, and the box that the sentence is typed into, named after the
+    language that the model reads."""
+    box = gr.update(label=models.language_name(models.direction(checkpoint)[0]))
     try:
         inside = open_up(models.translator(checkpoint), text)
         link = links.query(links.INSIDE, text=inside.translation.text, checkpoint=checkpoint)
-        return inside_view(inside, models.label(checkpoint)) | {"link": link}, inside.translation
+        return inside_view(inside, models.label(checkpoint)) | {"link": link}, inside.translation, box
     except models.REFUSALS as error:
-        return message(told(error)), None
+        return message(told(error)), None, box
 
 
-def named(checkpoint: str) -> Any:
-    """The label of the sentence that a model reads."""
-    return gr.update(label=models.language_name(models.direction(checkpoint)[0]))
-
-
-def turned(text: str, checkpoint: str, shown: Translation | None) -> Any:
-    """The sentence after a model was chosen, in the language that it reads."""
-    return named(checkpoint) | {"value": turned_text(text, checkpoint, shown)}
-
-
-def entered(current: str, chosen: str, taken: str | None, checkpoint: str) -> tuple[Any, ...]:
-    """On entering the tab: the sentence of Translate, if that is another than was taken last; else what stands here stays. With
-    it the model that is chosen there, if the one here reads another language."""
-    if current == taken or not current.strip():
-        return (gr.skip(),) * 5
-    if models.direction(checkpoint) != models.direction(chosen):
-        checkpoint = chosen
-    return named(checkpoint) | {"value": current}, checkpoint, current, *look(current, checkpoint)
+# On entering the tab: the sentence of Translate, if that is another than was taken last, with the model that is chosen there
+# if the one here reads another language; else what stands here stays. In the browser, as the server's answer could come when
+# somebody already types here, and would replace that. %s: the direction of each model.
+ENTERED = """(current, model, text, checkpoint, taken, asked) => {
+    const direction = %s;
+    if (!current.trim() || current === taken) return [text, checkpoint, taken, asked];
+    return [current, direction[model] === direction[checkpoint] ? checkpoint : model, current, Date.now()];
+}"""
+# Whoever writes here has seen that sentence: it does not come back over this one.
+TYPED = "(current) => current"
+NOW = "() => Date.now()"
 
 
 def from_link(current: str, request: gr.Request) -> tuple[Any, ...]:
-    """What `/?tab=inside&text=…&checkpoint=…` asks for: text, checkpoint, the sentence of Translate as taken, then as `look`."""
+    """What `/?tab=inside&text=…&checkpoint=…` asks for: text, checkpoint, the sentence of Translate as taken, the
+    picture, its translation."""
     asked = links.asked(request, links.INSIDE)
     if not asked:
         return (gr.skip(),) * 5
     checkpoint = asked.get("checkpoint", models.names()[0])
     known = checkpoint if checkpoint in models.names() else gr.skip()
-    return named(checkpoint) | {"value": asked["text"]}, known, current, *look(asked["text"], checkpoint)
+    picture, translation, box = look(asked["text"], checkpoint)
+    return box | {"value": asked["text"]}, known, current, picture, translation
 
 
 def inside_tab(page: gr.Blocks, tab: gr.Tab, sentence: gr.Textbox, model: gr.Dropdown) -> Dependency:
@@ -77,11 +75,14 @@ def inside_tab(page: gr.Blocks, tab: gr.Tab, sentence: gr.Textbox, model: gr.Dro
             models.choices(), value=models.names()[0], label="Decoder", elem_id="inside-model", scale=2, min_width=240
         )
     view = InsideView(None, elem_id="inside-view")
-    taken, shown = gr.State(), gr.State()
+    shown, taken, asked = gr.State(), gr.Textbox("", visible="hidden"), gr.Number(0, visible="hidden")
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
-    looking: dict[str, Any] = {"fn": look, "inputs": [text, checkpoint], "outputs": [view, shown]} | options
-    text.submit(trigger_mode="always_last", **looking)
-    checkpoint.input(turned, [text, checkpoint, shown], text, **options).then(**looking)
-    everything = [text, checkpoint, taken, view, shown]
-    tab.select(entered, [sentence, model, taken, checkpoint], everything, **options)
-    return page.load(from_link, sentence, everything, **options)
+    looked = [view, shown, text]
+    gr.on([text.submit, asked.change], look, [text, checkpoint], looked, trigger_mode="always_last", **options)
+    turning = checkpoint.input(turned_text, [text, checkpoint, shown], text, **options)
+    turning.then(None, None, asked, js=NOW, api_visibility="private")
+    ways = json.dumps({name: "-".join(models.direction(name)) for name in models.names()})
+    entered = [text, checkpoint, taken, asked]
+    tab.select(None, [sentence, model, *entered], entered, js=ENTERED % ways, api_visibility="private")
+    text.input(None, sentence, taken, js=TYPED, api_visibility="private")
+    return page.load(from_link, sentence, [text, checkpoint, taken, view, shown], **options)

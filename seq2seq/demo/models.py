@@ -51,7 +51,8 @@ def _without_folders() -> Iterator[None]:
 @cache
 def names() -> tuple[str, ...]:
     """The translators in the folder `checkpoints`, the default one first, then those of its direction, of each direction the
-    classic ones last. Raises CheckpointError if there is none; one with a broken config is among them, and the log says what is wrong with it."""
+    classic ones last. Raises CheckpointError if there is none; one with a broken config is among them, and the log says what
+    is wrong with it."""
     found = {path.parent.name for file in (CONFIG_FILE, WEIGHTS_FILE) for path in CHECKPOINTS.glob(f"*/{file}")}
     for name in sorted(found):
         try:

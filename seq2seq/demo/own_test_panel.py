@@ -21,8 +21,8 @@ from seq2seq.translator import TextError
 from seq2seq.trial import Trial, read_test, run_trial
 
 ABOUT = (
-    "A TSV or CSV file: the sentence in the first column, its translation in the second, no heading, at most 2,000 rows. Both models "
-    "translate all of it with the settings above. A click on a point opens its sentence at the top."
+    "A TSV or CSV file: the sentence in the first column, its translation in the second, no heading, at most 2,000 rows. Both "
+    "models translate all of it with the settings above. A click on a point opens its sentence at the top."
 )
 CANCELLED = "Cancelled: {done:,} of {total:,} sentences were done."
 Shown = tuple[Any, Any, Any, Any, Any]

@@ -117,6 +117,11 @@ def show(code: str, asked: int = 0, play: bool = True) -> tuple[Any, ...]:
     return composing, *describe(code, play)
 
 
+def picked(code: str | None) -> tuple[Any, ...]:
+    """As `show`, of the list's scene. A list that is left reports what stands in it: nothing, beside a composed scene."""
+    return show(code) if code else (gr.skip(),) * 4
+
+
 def compose(event: gr.EventData) -> tuple[Any, ...]:
     """What somebody has composed: none of the list is chosen any more, then as `show`."""
     return gr.update(value=None), *show(*composed(event))
@@ -320,17 +325,17 @@ def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
     table = gr.Dataframe(interactive=False, wrap=True, elem_id="truth-table")
     gr.Markdown(GUIDED, elem_classes="help")
 
-    captioned, drawn = [*captions, caption_table], [*paintings, paint_table]
+    captioned, painted = [*captions, caption_table], [*paintings, paint_table]
     shown = [composing, *captioned]
-    chosen.input(show, chosen, shown, trigger_mode="always_last", **options)
+    chosen.input(picked, chosen, shown, trigger_mode="always_last", **options)
     new.click(new_scene, [count, unseen], [chosen, *shown], **options)
     composing.compose(compose, None, [chosen, *shown], trigger_mode="always_last", **options)
     sheet.draw(describe_sketch, None, captioned, trigger_mode="always_last", **options)
     file.upload(describe_file, file, captioned, **options)
-    gr.on([text.submit, asked.change], paint, text, drawn, trigger_mode="always_last", **options)
+    gr.on([text.submit, asked.change], paint, text, painted, trigger_mode="always_last", **options)
     for button, example in zip(examples, DESCRIPTIONS):
         fill = f"() => [{json.dumps(example)}, Date.now()]"
         button.click(None, None, [text, asked], js=fill, api_visibility="private")
-    everything = [opened, *shown, *drawn, *bars, table]
+    everything = [opened, *shown, *painted, *bars, table]
     tab.select(entered, opened, everything, **options)
     return after.then(from_link, None, [*everything, text, chosen, note], **options)

@@ -64,6 +64,14 @@ function fillList(list, texts) {
   texts.forEach((text) => (make("li", "", list).textContent = text));
 }
 
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+// Where a pointer is on a square drawing that is `side` units wide, in those units from its top left.
+function pointOn(node, side, event) {
+  const box = node.getBoundingClientRect();
+  return [event.clientX - box.left, event.clientY - box.top].map((way) => (way * side) / box.width);
+}
+
 // A copy of a figure with the theme's colours where it names them, as "theme:text"; the twin of figures.painted.
 function painted(figure) {
   const theme = THEMES[isDark() ? "dark" : "light"];

@@ -3,11 +3,6 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const AFTER_KEYS = 500; // milliseconds without a key, and the scene is sent
-const PLACES = [
-  "at the top left", "at the top", "at the top right", "at the left", "in the middle", "at the right",
-  "at the bottom left", "at the bottom", "at the bottom right",
-];
-const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const root = document.createElement("div");
 const help = make("p", "help", root);
@@ -36,7 +31,7 @@ const named = (thing) => {
   const [column, row] = placeOf(thing);
   return translated("{shape}, {colour}, {size}, {place}", {
     shape: translated(thing.shape), colour: translated(thing.colour), size: translated(thing.size),
-    place: translated(PLACES[props.value.middles.length * row + column]),
+    place: translated(props.value.places[props.value.middles.length * row + column]),
   });
 };
 
@@ -119,10 +114,7 @@ function newNode(index) {
   node.setAttribute("tabindex", "0");
   canvas.append(node);
   let grip = null; // how far from its middle the object was taken
-  const at = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top].map((way) => (way * props.value.pixels) / box.width);
-  };
+  const at = (event) => pointOn(canvas, props.value.pixels, event);
   node.addEventListener("focus", () => choose(index));
   node.addEventListener("pointerdown", (event) => {
     choose(index);
@@ -141,7 +133,7 @@ function newNode(index) {
   });
   node.addEventListener("keydown", (event) => {
     if (event.key === "Delete") remove();
-    else if (STEPS[event.key]) step(STEPS[event.key], event.shiftKey);
+    else if (ARROWS[event.key]) step(ARROWS[event.key], event.shiftKey);
     else return;
     event.preventDefault();
     event.stopPropagation();

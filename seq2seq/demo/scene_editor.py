@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seq2seq.demo.component import PageComponent
+from seq2seq.grammar import GRAMMARS
 from seq2seq.scenes import COLOURS, CORNERS, GRID, MOST, PIXELS, SHAPES, SIZES, Scene, middle
 
 MAX_CODE = 300
@@ -24,6 +25,7 @@ def editor(scene: Scene, asked: int = 0) -> dict[str, Any]:
         "asked": asked,
         "pixels": PIXELS,
         "middles": [middle(place) for place in range(GRID)],
+        "places": GRAMMARS["en"].places,
         "most": MOST,
         "sizes": SIZES,
         "colours": COLOURS,

@@ -1,6 +1,5 @@
 // A sheet to draw on (see sketch.py): as many pixels as the models are shown. Runs after plot.js.
 
-const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const AFTER_KEYS = 700; // milliseconds without a key, and the drawing is sent
 const root = document.createElement("div");
 const help = make("p", "help", root);
@@ -32,7 +31,7 @@ const pen = sheet.getContext("2d");
 
 let letters = null; // one a pixel
 let ink = null; // [name, letter, colour]
-let brush = [32, 32];
+let brush = null; // where it is
 let down = false;
 let timer = null;
 
@@ -55,10 +54,7 @@ function stroke(there) {
 }
 
 const send = () => trigger("draw", { letters: letters.join("") });
-const at = (event) => {
-  const box = sheet.getBoundingClientRect();
-  return [event.clientX - box.left, event.clientY - box.top].map((way) => (way * sheet.width) / box.width);
-};
+const at = (event) => pointOn(sheet, sheet.width, event);
 
 sheet.addEventListener("pointerdown", (event) => {
   sheet.setPointerCapture(event.pointerId);
@@ -73,8 +69,8 @@ sheet.addEventListener("lostpointercapture", () => {
 });
 sheet.addEventListener("keydown", (event) => {
   if (event.key === " ") down = !down;
-  else if (MOVES[event.key]) {
-    const there = brush.map((way, i) => Math.max(0, Math.min(sheet.width - 1, way + 2 * MOVES[event.key][i])));
+  else if (ARROWS[event.key]) {
+    const there = brush.map((way, i) => Math.max(0, Math.min(sheet.width - 1, way + 2 * ARROWS[event.key][i])));
     if (down) stroke(there);
     else brush = there;
   } else return;
@@ -96,8 +92,8 @@ clear.addEventListener("click", () => {
 });
 
 function empty() {
-  brush = [32, 32];
   const { pixels, inks } = props.value;
+  brush = [pixels / 2, pixels / 2];
   [sheet.width, sheet.height] = [pixels, pixels];
   const [, letter, colour] = inks.at(-1);
   letters = Array(pixels * pixels).fill(letter);

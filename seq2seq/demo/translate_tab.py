@@ -44,9 +44,8 @@ between two pictures, when there are many. A long sentence is not slowed down; a
 SLOWED_WORDS = 30
 HELP = (
     "Each row of the picture is one word of the translation, and its weights over the words of the sentence sum to 100 %. The "
-    "colours mean the "
-    "same in every sentence. `<eos>` is the end mark that both sentences carry. A word is cut into pieces for the "
-    "model; among words, the weights of source pieces are summed and those of target pieces averaged. `en-fr-additive` was "
+    "colours mean the same in every sentence. `<eos>` is the end mark that both sentences carry. A word is cut into pieces for "
+    "the model; among words, the weights of source pieces are summed and those of target pieces averaged. `en-fr-additive` was "
     "also taught where to look, by the links that a word aligner found in its training text; the others only learned to "
     "translate."
 )
@@ -154,7 +153,7 @@ def facing(checkpoint: str) -> tuple[Any, ...]:
 
 def turned(text: str, checkpoint: str, chosen: str, result: Translation | None) -> tuple[Any, ...]:
     """After a model was chosen: its name, sentence and labels in its direction, and a new number, which asks for the
-    translation. chosen: the one before; a list reports a choice when it is only left, too."""
+    translation once all that is there. chosen: the one before; a list reports a choice when it is only left, too."""
     if checkpoint == chosen:
         return (gr.skip(),) * (4 + len(EXAMPLES))
     sentence, target, *examples = facing(checkpoint)
@@ -254,8 +253,12 @@ def translate_tab(page: gr.Blocks) -> tuple[gr.Textbox, gr.Dropdown]:
         button.click(None, button, [text, asked], js="(example) => [example, Date.now()]", api_visibility="private")
     chosen = gr.State(models.names()[0])
     facings = [text, written, *examples]
-    checkpoint.input(turned, [text, checkpoint, chosen, result], [chosen, *facings, asked], **options)
-    turn.click(back, [text, checkpoint, result], [checkpoint, chosen, *facings, asked], **options)
+    due = gr.Number(0, visible="hidden")
+    for turning in (
+        checkpoint.input(turned, [text, checkpoint, chosen, result], [chosen, *facings, due], **options),
+        turn.click(back, [text, checkpoint, result], [checkpoint, chosen, *facings, due], **options),
+    ):
+        turning.then(None, due, asked, js="(due) => due", api_visibility="private")
     for switch in (unit, eos):
         switch.input(**redrawing)
     opening = page.load(opened, None, [*inputs, *outputs], **options).then(**filling)

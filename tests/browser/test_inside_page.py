@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from gradio_client import Client
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 from tests.browser.conftest import SCREENSHOTS
 
@@ -144,6 +144,35 @@ def test_the_tab_takes_the_current_sentence(open_page: Callable[..., Page]) -> N
     page.get_by_role("tab", name="Inside").click()
     page.wait_for_timeout(1000)
     assert own.input_value() == "A cat sleeps."
+    # Nothing to take.
+    page.get_by_role("tab", name="Translate").click()
+    box.fill("  ")
+    page.get_by_role("tab", name="Inside").click()
+    page.wait_for_timeout(1000)
+    assert own.input_value() == "A cat sleeps." and "chat" in page.locator(".inside-pieces").inner_text()
+
+
+def test_a_late_answer_does_not_replace_what_is_typed(open_page: Callable[..., Page]) -> None:
+    """As on a slow network: the answer to entering the tab comes while somebody types there."""
+    page = open_page()
+    held: list[Route] = []
+    page.route("**/queue/join*", lambda route: route.continue_() if held else held.append(route))
+    page.get_by_role("tab", name="Inside").click()
+    while not held:
+        page.wait_for_timeout(20)
+    own = page.locator("#inside-text textarea")
+    own.fill("A cat.")
+    held[0].continue_()
+    for text, word in (("A cat.", "chat"), ("A red boat.", "bateau")):
+        own.fill(text)
+        own.press("Enter")
+        page.wait_for_function("w => document.querySelector('.inside-pieces')?.textContent.includes(w)", arg=word)
+        assert own.input_value() == text
+    # The sentence of Translate was there before it: entering again takes nothing.
+    page.get_by_role("tab", name="Translate").click()
+    page.get_by_role("tab", name="Inside").click()
+    page.wait_for_timeout(1000)
+    assert own.input_value() == "A red boat."
 
 
 def test_bad_text_gets_a_message(inside_page: Callable[..., Page]) -> None:

@@ -11,7 +11,6 @@ import json
 import os
 import random
 import re
-import resource
 import socket
 import threading
 import time
@@ -31,6 +30,7 @@ from seq2seq.demo.guard import BURST, CLIENTS, MAX_BODY, MAX_UPLOAD, RATE, Bucke
 from seq2seq.demo.page import ANSWERS
 from seq2seq.translation import Translation
 from seq2seq.upload import MAX_BYTES, too_large
+from tests.disk import full_disk
 from tests.hosting import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -288,17 +288,6 @@ def test_files_have_a_larger_limit_and_nothing_of_a_refused_one_stays(served, tm
         connection.sendall(f"POST /gradio_api/upload HTTP/1.1\r\n{lines}\r\n".encode() + body[:5000])
         wait_until(lambda: {path for path in kept.rglob("tmp*") if path.is_file()} - before)
     wait_until(lambda: {path for path in kept.rglob("*") if path.is_file()} <= before)
-
-
-@contextlib.contextmanager
-def full_disk(room: int) -> Iterator[None]:
-    """No file may grow over `room` bytes, as on a disk that is full: writing then fails as it does there."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_is_said_and_the_rest_goes_on(served):

@@ -49,13 +49,6 @@ def test_the_api_says_what_the_page_draws() -> None:
             api.inside(*arguments)
 
 
-def test_entering_takes_a_new_sentence_only() -> None:
-    text, taken, shown = inside_tab.entered(TEXT, None, models.DEFAULT)
-    assert text == taken == shown["text"] == TEXT
-    for current in (TEXT, "  "):
-        assert all(value == gr.skip() for value in inside_tab.entered(current, TEXT, models.DEFAULT))
-
-
 def request(**query: str) -> SimpleNamespace:
     return SimpleNamespace(query_params=query)
 

@@ -7,11 +7,13 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
 
 from seq2seq.demo import links, models, pictures_tab
+from seq2seq.demo.scene_editor import editor
 from seq2seq.grammar import caption_of, read_caption
 from seq2seq.scenes import CELLS, SIDE, parse_code
 from seq2seq.upload import MAX_PIXELS
@@ -144,6 +146,12 @@ def test_a_text_of_another_tab_shows_the_tab_s_own_first_scene(way: str) -> None
 def test_a_description_in_a_link_is_a_scene_too() -> None:
     shown = pictures_tab.from_link(opened(links.query(links.PICTURES, text=TEXT)))
     assert links_code(shown[2]["link"]) == read_caption(TEXT).centred().code and not shown[-1]["visible"]
+
+
+def test_a_list_that_is_left_changes_nothing_beside_a_composed_scene() -> None:
+    assert all(value == gr.skip() for value in pictures_tab.picked(None))
+    chosen = pictures_tab.picked(pictures_tab.SCENES[0])
+    assert len(chosen) == len(pictures_tab.picked(None)) and chosen[0] == editor(parse_code(pictures_tab.SCENES[0]))
 
 
 def test_what_is_composed_is_described() -> None:
