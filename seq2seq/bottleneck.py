@@ -140,7 +140,7 @@ def grow(
     """
     check_search(beam_size)
     check_languages(left, right)
-    return _points({"left": left, "right": right}, clauses or own_clauses(left), beam_size)
+    return _points({"left": left, "right": right}, own_clauses(left) if clauses is None else clauses, beam_size)
 
 
 def _points(translators: dict[str, Translator], clauses: Sequence[Clause], beam_size: int) -> Iterator[Point]:

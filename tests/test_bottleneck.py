@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+from dataclasses import replace
 
 import pytest
 from sacrebleu import sentence_chrf
 
-from seq2seq.bottleneck import CLAUSES, MAX_CLAUSES, Clause, compose, grow, parse_clauses
+from seq2seq.bottleneck import CLAUSES, MAX_CLAUSES, Clause, compose, grow, own_clauses, parse_clauses
 from seq2seq.translator import MAX_CHARACTERS, SearchError, TextError, Translator
 from tests.conftest import tiny_model
 
@@ -20,7 +22,7 @@ def sides(tokenizer) -> tuple[Translator, Translator]:
 
 
 def test_the_clauses_reach_from_short_to_long():
-    words = [len(compose(CLAUSES[:count]).english.split()) for count in range(1, len(CLAUSES) + 1)]
+    words = [len(compose(CLAUSES[:count]).source.split()) for count in range(1, len(CLAUSES) + 1)]
     assert words[0] <= 8 and words[-1] >= 60 and len(words) >= 8
     assert all(after - before <= 12 for before, after in zip(words, words[1:])), "the curve has no hole"
     assert max(map(len, compose(CLAUSES))) < MAX_CHARACTERS
@@ -37,10 +39,18 @@ def test_a_composed_sentence_is_a_sentence_that_begins_as_the_shorter_one(count)
             assert clause[language][1:] in text
 
 
+def test_the_other_direction_has_the_same_clauses(sides):
+    model = copy.copy(sides[0].model)
+    model.config = replace(model.config, source_language="fr", target_language="en")
+    back = Translator(model, sides[0].tokenizer, "back")
+    assert [(c.target, c.source) for c in own_clauses(back)] == list(map(tuple, own_clauses(sides[0])))
+    assert next(grow(back, back)).source == compose(CLAUSES[:1]).target
+
+
 def test_composing_keeps_what_the_user_wrote():
     assert compose(OWN) == ("A dog sleeps and a cat eats, too.", "Un chien dort et un chat mange, oui.")
     assert compose([Clause("Who sleeps?", "Qui dort ?")]) == ("Who sleeps?", "Qui dort ?")
-    assert compose([Clause("It rains.", "Il pleut."), Clause("I sleep", "Je dors")]).english == "It rains. I sleep."
+    assert compose([Clause("It rains.", "Il pleut."), Clause("I sleep", "Je dors")]).source == "It rains. I sleep."
     with pytest.raises(ValueError, match="no clause"):
         compose(())
 
@@ -92,16 +102,16 @@ def test_twelve_lines_are_not_too_many():
 @pytest.mark.parametrize("beam_size", [1, 2])
 def test_points_are_the_translators_own(sides, beam_size):
     points = list(grow(*sides, OWN, beam_size))
-    assert [(p.english, p.reference) for p in points] == [compose(OWN[:count]) for count in (1, 2, 3)]
+    assert [(p.source, p.reference) for p in points] == [compose(OWN[:count]) for count in (1, 2, 3)]
     for point in points:
-        assert point.words == len(point.english.split())
+        assert point.words == len(point.source.split())
         for name, translator in zip(("left", "right"), sides):
             made = getattr(point, name)
-            alone = translator.translate(point.english, beam_size=beam_size)
+            alone = translator.translate(point.source, beam_size=beam_size)
             assert made.target_pieces == alone.target_pieces
             assert (made.checkpoint, made.beam_size) == (translator.name, beam_size)
             assert point.chrf[name] == pytest.approx(sentence_chrf(made.translation, [point.reference]).score)
-            forced = translator.translate(point.english, target=point.reference)
+            forced = translator.translate(point.source, target=point.reference)
             assert "".join(forced.target_words[:-1]) == point.reference.replace(" ", "")
             assert point.reference_log_prob[name] == pytest.approx(forced.log_prob / len(forced.target_words))
 
@@ -118,14 +128,14 @@ def test_points_are_computed_as_they_are_asked_for(sides, monkeypatch):
     points = grow(*sides, OWN)
     assert inspect.isgenerator(points) and not calls
     next(points)
-    assert {text for text, _ in calls} == {compose(OWN[:1]).english}
+    assert {text for text, _ in calls} == {compose(OWN[:1]).source}
     settings = [[kw for _, kw in calls[side::2]] for side in (0, 1)]
     assert settings[0] == settings[1], "both sides are asked the same"
 
 
 def test_growing_ends_before_a_sentence_is_too_long(sides):
     long = [Clause("x " * 100 + "y", "z")] * 6
-    assert all(len(point.english) <= MAX_CHARACTERS for point in grow(*sides, long))
+    assert all(len(point.source) <= MAX_CHARACTERS for point in grow(*sides, long))
     assert len(list(grow(*sides, long))) == 4
     assert len(list(grow(*sides, [Clause("a", "b" * 600)] * 3))) == 1, "a reference may be too long as well"
     assert list(grow(*sides, [Clause("x" * MAX_CHARACTERS, "y")])) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 
@@ -9,9 +10,12 @@ import pytest
 from sacrebleu import sentence_bleu, sentence_chrf
 
 from seq2seq import comparison
+from seq2seq.bottleneck import grow
 from seq2seq.comparison import compare, different_words, log_prob_per_word, parted_at, reference_warnings
+from seq2seq.data import Pair
 from seq2seq.model import kinds
 from seq2seq.translator import MAX_CHARACTERS, SearchError, TextError, Translator
+from seq2seq.trial import run_trial
 from tests.conftest import ENGLISH, FRENCH, UNSEEN, tiny_model
 
 
@@ -24,7 +28,7 @@ class Spy:
     """A translator that remembers how it was called."""
 
     def __init__(self, translator: Translator) -> None:
-        self.inner, self.model, self.calls = translator, translator.model, []
+        self.inner, self.model, self.name, self.calls = translator, translator.model, translator.name, []
 
     def translate(self, *arguments, **settings):
         self.calls.append((arguments, settings))
@@ -143,25 +147,58 @@ SOURCE = "A man in a blue shirt is riding a bicycle."
 OUTPUTS = ["Un homme en chemise bleue fait du vélo.", "Un homme en T-shirt est sur un vélo."]
 
 
+@pytest.fixture
+def warned(sides):
+    """The warnings about a reference, of outputs that no model had to make."""
+
+    def of(reference, source, outputs, languages=("en", "fr")):
+        made = replace(sides[0].translate(source), source_language=languages[0], target_language=languages[1])
+        return reference_warnings(reference, made, outputs)
+
+    return of
+
+
 @pytest.mark.parametrize(
     "reference",
     [SOURCE, SOURCE.upper(), "A man is riding a blue bicycle", "He has the keys of his house.", "Man riding bicycle"],
 )
-def test_an_english_reference_is_warned_of(reference):
-    [warning] = reference_warnings(reference, SOURCE, OUTPUTS)
-    assert "English" in warning and "French" in warning
+def test_an_english_reference_is_warned_of(warned, reference):
+    assert warned(reference, SOURCE, OUTPUTS) == (comparison.UNTRANSLATED,)
 
 
 @pytest.mark.parametrize(
     "reference", [*OUTPUTS, "Un cycliste en bleu.", "Il pleut.", "Je l'ai vu à Paris", "!?", "Qu'est-ce que c'est ?"]
 )
-def test_a_french_reference_is_not(reference):
-    assert reference_warnings(reference, SOURCE, OUTPUTS) == ()
+def test_a_french_reference_is_not(warned, reference):
+    assert warned(reference, SOURCE, OUTPUTS) == ()
 
 
-def test_a_name_that_is_its_own_translation_is_no_english():
-    assert reference_warnings("Paris", "Paris", ["Paris", "Londres"]) == ()
-    assert reference_warnings("Dog", "Dog", ["Chien", "Chat"])
+@pytest.mark.parametrize("language", ["fr", "xx"])
+def test_the_other_way_it_is_french_that_is_warned_of(warned, language):
+    back = language, "en"
+    assert warned(OUTPUTS[0], OUTPUTS[0], [SOURCE], back) and not warned(SOURCE, OUTPUTS[0], [SOURCE], back)
+    assert bool(warned("Il est dans la maison.", OUTPUTS[0], [SOURCE], back)) == (language == "fr"), (
+        "known by its words"
+    )
+
+
+def test_a_name_that_is_its_own_translation_is_no_english(warned):
+    assert warned("Paris", "Paris", ["Paris", "Londres"]) == ()
+    assert warned("Dog", "Dog", ["Chien", "Chat"])
+
+
+def turned(translator):
+    """The same translator, called one of the other direction."""
+    model = copy.copy(translator.model)
+    model.config = replace(model.config, source_language="fr", target_language="en")
+    return Translator(model, translator.tokenizer, "turned")
+
+
+def test_one_sentence_is_not_compared_in_two_directions(sides):
+    other = turned(sides[1])
+    for call in (compare, lambda *both: next(grow(*both)), lambda *both: next(run_trial(*both, [Pair("a", ("b",))]))):
+        with pytest.raises(TextError, match="“plain” and “turned” do not translate between the same languages"):
+            call(*((sides[0], other) if call is not compare else (sides[0], other, SOURCE)))
 
 
 def test_the_warning_reaches_the_caller(sides):

@@ -24,6 +24,7 @@ from seq2seq.evaluation import (
     validation_bleu,
 )
 from seq2seq.translator import SearchError
+from tests.conftest import tiny_model
 
 PAIRS = [
     Pair("a man rides a red bike", ("Un homme fait du vélo rouge.", "Un homme roule sur un vélo rouge.")),
@@ -46,6 +47,7 @@ class Fixed:
 
     def __init__(self, tokenizer):
         self.target_tokenizer, self.asked = tokenizer, []
+        self.model = tiny_model("additive", 8)  # asked for its languages
 
     def texts(self, texts, **settings):
         self.asked.append(settings)

@@ -45,7 +45,7 @@ def test_a_slide_has_all_as_text_and_the_weights_as_cells(translator, text):
         return
     columns, weights = made.columns()
     alt = frame._element.nvGraphicFramePr.cNvPr.get("descr")
-    assert alt.startswith("Each row is one French word.") and len(alt) > 50
+    assert alt.startswith("Each row is one word of the translation.") and len(alt) > 50
     rows = [[cell.text for cell in row.cells] for row in frame.table.rows]
     assert len(rows) == len(made.target_words) + 1 and len(rows[0]) == len(columns) + 1
     fills = [[str(cell.fill.fore_color.rgb) for cell in list(row.cells)[1:]] for row in list(frame.table.rows)[1:]]

@@ -43,7 +43,7 @@ class Spy:
     """A translator that remembers how it was called."""
 
     def __init__(self, translator: Translator) -> None:
-        self.inner, self.calls = translator, []
+        self.inner, self.model, self.name, self.calls = translator, translator.model, translator.name, []
 
     def texts(self, *arguments, **settings):
         self.calls.append((arguments, settings))

@@ -43,10 +43,10 @@ def whole(number: Any) -> Any:
 
 
 def translate(text: str, checkpoint: str = models.DEFAULT, beam_size: int = 1, n_best: int = 1) -> dict[str, Any]:
-    """Translate English text to French, with the attention weights behind every word.
+    """Translate a text, with the attention weights behind every word.
 
     Parameters:
-        text: The English sentence.
+        text: The sentence, in the language that the checkpoint reads.
         checkpoint: The model, by the name of its folder.
         beam_size: 1 for greedy search, more for beam search.
         n_best: How many hypotheses of the beam; those after the first stand under "alternatives".
@@ -63,11 +63,11 @@ def ask(
     """What if? Translate again with a given beginning, without some words, or with other attention; or score a target.
 
     Parameters:
-        text: The English sentence.
+        text: The sentence, in the language that the checkpoint reads.
         checkpoint: The model, by the name of its folder.
-        target: A French translation to score and align; then the other questions must be empty.
+        target: A translation of your own to score and align; then the other questions must be empty.
         start: How the translation has to begin.
-        without: English words that are taken away, with spaces between them.
+        without: words of the sentence that are taken away, with spaces between them.
         dial: Attention from -1 (uniform) over 0 (as learned) to 1 (one-hot).
     """
     check_strings(text=text, checkpoint=checkpoint, target=target, start=start, without=without)
@@ -83,10 +83,10 @@ def ask(
 
 
 def highlight(text: str, checkpoint: str = models.DEFAULT) -> dict[str, Any]:
-    """Does the highlight matter? For each French word, what masking its most attended English word costs, and another's.
+    """Does the highlight matter? For each word of the translation, what masking its most attended word costs, and another's.
 
     Parameters:
-        text: The English sentence.
+        text: The sentence, in the language that the checkpoint reads.
         checkpoint: The model, by the name of its folder.
     """
     check_strings(text=text, checkpoint=checkpoint)
@@ -111,10 +111,10 @@ def highlight(text: str, checkpoint: str = models.DEFAULT) -> dict[str, Any]:
 
 
 def inside(text: str, checkpoint: str = models.DEFAULT) -> dict[str, Any]:
-    """Translate English text to French and give every value of every decoding step, with its formula and shape.
+    """Translate a text and give every value of every decoding step, with its formula and shape.
 
     Parameters:
-        text: The English sentence.
+        text: The sentence, in the language that the checkpoint reads.
         checkpoint: The model, by the name of its folder.
     """
     check_strings(text=text, checkpoint=checkpoint)
@@ -126,10 +126,10 @@ def compare(text: str, left: str = "en-fr-plain", right: str = models.DEFAULT, r
     """Translate one text with two models under equal settings, and score both against a reference if one is given.
 
     Parameters:
-        text: The English sentence.
+        text: The sentence, in the language that the checkpoint reads.
         left: The first model, by the name of its folder.
         right: The second model, by the name of its folder.
-        reference: A French translation to score both against; may be empty.
+        reference: A right translation to score both against; may be empty.
     """
     check_strings(text=text, left=left, right=right, reference=reference)
     with refusals():
@@ -145,7 +145,7 @@ def batch(
     Until the files are there it answers with nothing after each batch, and stops when nobody asks any more.
 
     Parameters:
-        file: A UTF-8 file: .txt with one English sentence a line; .tsv or .csv, no heading, with it in the first column.
+        file: A UTF-8 file: .txt with one sentence a line; .tsv or .csv, no heading, with it in the first column.
         checkpoint: The model, by the name of its folder.
         beam_size: 1 for greedy search, more for beam search.
     """

@@ -21,8 +21,8 @@ from seq2seq.search import Node
 from seq2seq.translation import Translation
 
 ABOUT = (
-    "Questions about the sentence above. Each is answered below, beside what the model wrote by itself. A click on a French "
-    "word above chooses it here."
+    "Questions about the sentence above. Each is answered below, beside what the model wrote by itself. A click on a word of "
+    "the translation above chooses it here."
 )
 QUESTIONS = (
     "Another word",

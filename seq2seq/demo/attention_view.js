@@ -274,7 +274,7 @@ function render() {
   caption.textContent = view.caption;
   plot.setAttribute("aria-label", view.caption);
   plot.setAttribute("aria-hidden", String(!view.caption)); // has no name while it grows
-  // Once a translation, not once a word; only the view of the page's own sentence, which has a link, reads the French out.
+  // Once a translation, not once a word; only the view of the page's own sentence, which has a link, reads the translation out.
   announce(view.growing ? "" : `${view.link ? `${view.rows.join(" ")}. ` : ""}${view.note || view.caption}`);
   fillList(warnings, view.warnings);
   upTo(replay ? replay.count : Infinity);

@@ -218,7 +218,7 @@ def translate_tab(page: gr.Blocks) -> tuple[gr.Textbox, gr.Dropdown]:
         checkpoint = gr.Dropdown(
             models.choices(), value=models.names()[0], label="Model", elem_id="checkpoint", scale=2
         )
-        turn = gr.Button("⇄ Turn around", elem_id="turn", min_width=140, scale=0, visible=models.turns())
+        turn = gr.Button("⇄ Turn around", elem_id="turn", size="sm", min_width=130, scale=0, visible=models.turns())
         beam = gr.Slider(
             1, BEAMS, value=1, step=1, label="Beam (1 = greedy)", elem_id="beam", scale=1, min_width=200, buttons=[]
         )

@@ -103,7 +103,7 @@ def test_the_verdict_is_what_the_api_says(made: Translation) -> None:
     answer = json.loads(json.dumps(api.highlight(TEXT)))
     assert "The highlight matters" in answer["verdict"] and len(answer["words"]) == len(table["value"])
     for row, word in zip(table["value"].to_dict("records"), answer["words"]):
-        assert row["French word"] == word["target"] and row["most attended"] == word["source"]
+        assert row["word"] == word["target"] and row["most attended"] == word["source"]
         assert row["masked, it loses"] == pytest.approx(word["masked"], abs=0.0051)
         assert (row["matters"] == "yes") == word["matters"]
 

@@ -96,8 +96,8 @@ def test_growth_has_one_more_point_each_time_and_real_sentences() -> None:
     assert [len(chart["figure"]["data"][0]["x"]) for chart, _ in shown] == [1, 2, 3]
     _, table = shown[-1]
     assert list(table["words"]) == sorted(table["words"])
-    assert table["right"][0] == models.translator(PAIR[1]).translate(table["English"][0]).translation
-    assert CLAUSES[2].english in table["English"][2]
+    assert table["right"][0] == models.translator(PAIR[1]).translate(table["Sentence"][0]).translation
+    assert CLAUSES[2].source in table["Sentence"][2]
 
 
 def test_a_warning_says_which_side_it_is_about() -> None:

@@ -37,8 +37,8 @@ def test_colours_are_full_at_the_largest_number() -> None:
 
 
 def test_bad_text_is_a_message() -> None:
-    assert "type a sentence" in inside_tab.look(" ", models.DEFAULT)["message"]
-    assert "no model" in inside_tab.look(TEXT, "../secret")["message"]
+    assert "type a sentence" in inside_tab.look(" ", models.DEFAULT)[0]["message"]
+    assert "no model" in inside_tab.look(TEXT, "../secret")[0]["message"]
 
 
 def test_the_api_says_what_the_page_draws() -> None:
@@ -55,8 +55,9 @@ def request(**query: str) -> SimpleNamespace:
 
 def test_links_open_the_tab_they_name() -> None:
     asked = request(tab="inside", text=TEXT, checkpoint="en-fr-plain")
-    text, checkpoint, taken, shown = inside_tab.from_link("what stands in Translate", asked)
-    assert (text, checkpoint, taken) == (TEXT, "en-fr-plain", "what stands in Translate")
+    text, checkpoint, taken, shown, translation = inside_tab.from_link("what stands in Translate", asked)
+    assert (text["value"], checkpoint, taken) == (TEXT, "en-fr-plain", "what stands in Translate")
+    assert translation.text == TEXT
     assert shown["checkpoint"] == "en-fr-plain"
     unknown = inside_tab.from_link("x", request(tab="inside", text=TEXT, checkpoint="../../etc"))
     assert unknown[1] == gr.skip() and "no model" in unknown[3]["message"]

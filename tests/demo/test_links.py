@@ -80,9 +80,9 @@ def test_compare_shows_again_what_it_linked_to(question: str) -> None:
 
 
 def test_inside_links_to_its_sentence() -> None:
-    link = inside_tab.look(TEXT, "en-fr-plain")["link"]
+    link = inside_tab.look(TEXT, "en-fr-plain")[0]["link"]
     text, checkpoint, *_ = inside_tab.from_link("", opened(link))
-    assert (text, checkpoint) == (TEXT, "en-fr-plain")
+    assert (text["value"], checkpoint) == (TEXT, "en-fr-plain")
 
 
 HOSTILE = st.fixed_dictionaries(
