@@ -119,6 +119,11 @@ def _agreement(translation: Translation, lost: np.ndarray) -> str:
     return say(AGREEMENT, percent=100 * share, model=models.label(translation.checkpoint))
 
 
+def faced(left: str, right: str) -> tuple[Any, ...]:
+    """After a link has chosen the models: both by their names, then as `facing`."""
+    return sorted((left, right)), *facing(left)
+
+
 def facing(left: str) -> tuple[Any, ...]:
     """What the models' direction changes: the label of the sentence, the examples."""
     source = models.direction(left)[0]
@@ -151,6 +156,16 @@ def _example(_: str) -> tuple[Any, ...]:
     return everything(EXAMPLES[1], "", *models.default_pair(), 1, SAW)
 
 
+def asked_pair(asked: dict[str, str]) -> tuple[str, str]:
+    """The models that a link names; where it names one, the other translates in the same direction."""
+    left, right = models.default_pair()
+    named_left, named_right = asked.get("left"), asked.get("right", asked.get("checkpoint"))
+    way = models.direction(named_left or named_right or left)
+    if way != models.direction(left):
+        left, right = models.counterpart(left), models.counterpart(right)
+    return named_left or left, named_right or right
+
+
 def opened(request: gr.Request) -> tuple[Any, ...]:
     """What the page opens with: text, reference, models, beam and question for the controls, then as `everything`. A link,
     `/?tab=compare&text=…&left=…&right=…&beam=…&reference=…&show=needed`, says what; without one it is the example.
@@ -158,8 +173,7 @@ def opened(request: gr.Request) -> tuple[Any, ...]:
     asked = links.asked(request, links.COMPARE)
     if not asked:
         return *(gr.skip(),) * 6, *example()
-    left, right = models.default_pair()
-    pair = asked.get("left", left), asked.get("right", asked.get("checkpoint", right))
+    pair = asked_pair(asked)
     known = [name if name in models.names() else gr.skip() for name in pair]
     text, reference, beam = asked["text"], asked.get("reference", ""), links.beam_size(asked)
     question = NEEDED if asked.get("show") == links.NEEDED else SAW
@@ -222,7 +236,7 @@ def compare_tab(page: gr.Blocks) -> None:
         turning.then(None, due, asked, js="(due) => due", api_visibility="private")
     opening = page.load(opened, None, [*inputs, columns, result, *maps], **options)
     if models.turns():
-        opening.then(facing, left, [text, *examples], **options)
+        opening.then(faced, [left, right], [chosen, text, *examples], **options)
 
     bottleneck_panel(left, right, beam)
     long_view_panel(page)

@@ -151,6 +151,13 @@ def facing(checkpoint: str) -> tuple[Any, ...]:
     return *named, *(gr.update(value=example) for example in EXAMPLES_OF.get(source, EXAMPLES))
 
 
+def faced(request: gr.Request) -> tuple[Any, ...]:
+    """The model that the page opens with, as a link may ask, then as `facing`."""
+    asked = links.asked(request, links.TRANSLATE).get("checkpoint")
+    checkpoint = asked if asked in models.names() else models.names()[0]
+    return checkpoint, *facing(checkpoint)
+
+
 def turned(text: str, checkpoint: str, chosen: str, result: Translation | None) -> tuple[Any, ...]:
     """After a model was chosen: its name, sentence and labels in its direction, and a new number, which asks for the
     translation once all that is there. chosen: the one before; a list reports a choice when it is only left, too."""
@@ -261,7 +268,7 @@ def translate_tab(page: gr.Blocks) -> tuple[gr.Textbox, gr.Dropdown]:
         turning.then(None, due, asked, js="(due) => due", api_visibility="private")
     for switch in (unit, eos):
         switch.input(**redrawing)
-    opening = page.load(opened, None, [*inputs, *outputs], **options).then(**filling)
+    page.load(opened, None, [*inputs, *outputs], **options).then(**filling)
     if models.turns():
-        opening.then(lambda name: (name, *facing(name)), checkpoint, [chosen, *facings], **options)
+        page.load(faced, None, [chosen, *facings], **options)
     return text, checkpoint

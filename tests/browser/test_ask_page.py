@@ -88,7 +88,7 @@ def test_without_a_word(ask_page: Callable[..., Page], api: Client) -> None:
 
 def test_own_french(ask_page: Callable[..., Page], api: Client) -> None:
     page = ask_page()
-    question(page, "Your French")
+    question(page, "Your translation")
     before = page.evaluate(SAID)
     target = "Un homme avec une chemise bleue roule."
     page.locator("#ask-target textarea").fill(target)
@@ -162,7 +162,7 @@ def test_by_keyboard_alone_and_with_names(ask_page: Callable[..., Page]) -> None
     for name in (
         "Another word",
         "Without a word",
-        "Your French",
+        "Your translation",
         "Other sentences",
         "Turn the attention",
         "Does it matter?",

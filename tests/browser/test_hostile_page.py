@@ -53,7 +53,7 @@ def assert_nothing_ran(page: Page) -> None:
 def test_typed_into_translate_and_asked_about(open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.locator("#ask > button").click()
-    page.locator("#ask-question label", has_text="Your French").click()
+    page.locator("#ask-question label", has_text="Your translation").click()
     page.wait_for_selector("#ask-target textarea", state="visible")
     page.wait_for_timeout(500)
     page.locator("#take-menu > button").click()
@@ -66,7 +66,7 @@ def test_typed_into_translate_and_asked_about(open_page: Callable[..., Page]) ->
         box = page.locator("#ask-target textarea")
         box.fill(value)
         box.press("Enter")
-        settled(page, "#ask-said", "Your French")
+        settled(page, "#ask-said", "Your translation")
         page.wait_for_selector("#ask-view .lens-chip")
         assert_nothing_ran(page)
     page.get_by_text("The numbers behind the picture").click()

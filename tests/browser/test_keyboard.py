@@ -163,7 +163,7 @@ def test_points_of_a_chart(open_page: Callable[..., Page], tmp_path: Path) -> No
     page.wait_for_function("() => document.querySelector('#own-file').innerText.includes('pairs')")
     tab_to(page, "#long-view .lens-walk")
     page.keyboard.press("ArrowRight")
-    assert "words in the English sentence: 8–14; BLEU: " in page.evaluate(
+    assert "words in the sentence: 8–14; BLEU: " in page.evaluate(
         "document.activeElement.getAttribute('aria-valuetext')"
     )
     page.wait_for_selector("#long-view .hovertext")

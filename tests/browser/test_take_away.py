@@ -205,7 +205,7 @@ def test_slides_open(open_tab: Callable[..., Page], api: Client, tab: str, tmp_p
     assert made["text"] in texts and made["translation"] in "\n".join(texts)
     (frame,) = [shape for slide in show.slides for shape in slide.shapes if shape.has_table]
     assert [cell.text for cell in frame.table.rows[0].cells][1:] == made["source_words"]
-    assert "one French word" in frame._element.nvGraphicFramePr.cNvPr.get("descr")
+    assert "one word of the translation" in frame._element.nvGraphicFramePr.cNvPr.get("descr")
 
 
 @pytest.mark.parametrize("tab", TABS)
