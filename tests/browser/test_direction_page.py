@@ -87,7 +87,7 @@ def test_the_other_side_of_a_comparison_turns_with_one(open_page: Callable[..., 
     assert page.locator("#reference textarea").input_value() == "", "it was for the other direction"
     assert page.locator("#duet .duet-word span[lang=en]").count() > 4
     page.get_by_role("button", name=compare_tab.EXAMPLES_OF["fr"][0]).click()
-    settled(page, "#duet .duet-word", "bike")
+    settled(page, "#duet .duet-word", "blue")
     page.locator("#grow").click()
     page.wait_for_function("() => document.querySelectorAll('#growth .points path').length >= 6")
 
