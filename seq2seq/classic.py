@@ -43,6 +43,7 @@ class ClassicDecoder(Decoder):
     """DecoderRNN: relu(embedding) → GRU → linear → log-softmax. The source is its first state and nothing more."""
 
     about = "the DecoderRNN of the PyTorch tutorial: a GRU whose first state is all it is given of the sentence"
+    may_end_at_once = True  # as its `evaluate` lets it
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

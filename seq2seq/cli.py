@@ -536,6 +536,8 @@ def import_tutorial(
         int, typer.Option(metavar="N", help="The tutorial's MAX_LENGTH: source words read, the end among them.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the checkpoint; it must be new.")],
+    source_language: Annotated[str, typer.Option(metavar="CODE", help="The language it reads.")] = "en",
+    target_language: Annotated[str, typer.Option(metavar="CODE", help="The language it writes.")] = "fr",
 ) -> None:
     """Make a checkpoint out of weights that were trained with the PyTorch tutorial's modules."""
     from seq2seq import tutorial
@@ -551,6 +553,7 @@ def import_tutorial(
             max_length,
             out,
             lambda folder, made: write_metrics(folder, {"import": import_record(made, encoder, decoder, ctx.obj)}),
+            (source_language, target_language),
         )
     config = model.config
     if (size := 4 * model.parameter_count()) >= SHIPPED_LIMIT:

@@ -46,12 +46,14 @@ class Decoder(nn.Module):
     """What every decoder is: a state to begin with, and a step.
 
     looks_back: whether its steps have weights, and weights_name: under which name they are noted. about: what it is, in a
-    clause for lists and model cards.
+    clause for lists and model cards. may_end_at_once: whether a search may let it write nothing. A model that knows few
+    texts of one word, such as "water", often would, and whoever asks for a translation wants its best guess.
     """
 
     looks_back = False
     weights_name = ""
     about = ""
+    may_end_at_once = False
 
     @classmethod
     def describe(cls, kind: str) -> str:

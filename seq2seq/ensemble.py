@@ -62,6 +62,7 @@ class EnsembleDecoder(Decoder):
     def __init__(self, members: Sequence[Decoder]) -> None:
         super().__init__()
         self.members: Any = nn.ModuleList(members)
+        self.may_end_at_once = all(decoder.may_end_at_once for decoder in members)
 
     def init_state(self, encoded: Any, note: Note = unnoted) -> Any:
         return States(tuple(decoder.init_state(one) for decoder, one in zip(self.members, encoded)))

@@ -57,14 +57,19 @@ class Hypothesis:
         return Hypothesis(self.ids[:count], self.log_probs[:count], self.candidates[:count], self.rows[:count])
 
 
-def likeliest(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """logits (..., V) -> log-probabilities and ids, both (..., count), of the best pieces that may be written.
+def likeliest(logits: Tensor, count: int, never: tuple[int, ...] = NEVER_WRITTEN) -> tuple[Tensor, Tensor]:
+    """logits (..., V) -> log-probabilities and ids, both (..., count), of the best pieces but those that are `never` written.
 
     They are chosen among the allowed, but scored among all, so that forced decoding gives the same log-probabilities.
     """
     log_probs = torch.log_softmax(logits.float(), dim=-1)
-    log_probs[..., NEVER_WRITTEN] = float("-inf")
-    return log_probs.topk(min(count, log_probs.size(-1) - len(NEVER_WRITTEN)), dim=-1)
+    log_probs[..., never] = float("-inf")
+    return log_probs.topk(min(count, log_probs.size(-1) - len(never)), dim=-1)
+
+
+def never_first(decoder: Decoder) -> tuple[int, ...]:
+    """What its first piece may not be."""
+    return NEVER_WRITTEN if decoder.may_end_at_once else (*NEVER_WRITTEN, EOS)
 
 
 # -- time ----------------------------------------------------------------------------------------------------------
@@ -123,7 +128,7 @@ def greedy_steps(
     chosen = torch.full((state.hidden.size(0),), BOS, device=state.hidden.device)
     for t in range(max_length):
         step = decoder.step(chosen, state, notes(t))
-        log_probs, ids = likeliest(step.logits, top_k)
+        log_probs, ids = likeliest(step.logits, top_k, NEVER_WRITTEN if t else never_first(decoder))
         chosen, chosen_log_probs, state = ids[:, 0], log_probs[:, 0], step.state
         if t < len(start):
             chosen = torch.full_like(chosen, start[t])
@@ -240,7 +245,7 @@ class Beams:
         prev = torch.full((len(self.going) * K,), BOS, device=device)
         while len(self.going):
             step = decoder.step(prev, state)
-            row = self.extend(step)
+            row = self.extend(step, NEVER_WRITTEN if self.layers else never_first(decoder))
             layer = self.layers[-1]
             # A hypothesis goes on from the state of the one that it continues, in the same sentence.
             index = torch.from_numpy((row[:, None] * K + layer.before[row]).ravel()).to(device)
@@ -250,13 +255,13 @@ class Beams:
                 break
         return self
 
-    def extend(self, step: Step) -> np.ndarray:
+    def extend(self, step: Step, never: tuple[int, ...] = NEVER_WRITTEN) -> np.ndarray:
         """Adds the layer that `step` (N * K rows) leads to; afterwards `going` and `totals` are of those that go on.
 
         Returns (N',) the rows that they have in that layer.
         """
         K, N = self.size, len(self.going)
-        log_probs, ids = (part.cpu().numpy() for part in likeliest(step.logits, max(self.top_k, K)))
+        log_probs, ids = (part.cpu().numpy() for part in likeliest(step.logits, max(self.top_k, K), never))
         ids, log_probs = ids.reshape(N, K, -1), log_probs.reshape(N, K, -1)
         C = min(K, ids.shape[2])
         totals = (self.totals[:, :, None] + log_probs[:, :, :C]).reshape(N, K * C)
@@ -390,12 +395,14 @@ def forced(
     prev, _ = pad_ids([(BOS, *target[:-1]) for target in targets])
     logits, weights = decoder(prev.to(device), state)
     log_probs = torch.log_softmax(logits.float(), dim=-1)
-    top_log_probs, top_ids = likeliest(logits, top_k)
+    likely = likeliest(logits[:, :1], top_k, never_first(decoder)), likeliest(logits[:, 1:], top_k)
     found = []
     for b, target in enumerate(targets):
         T = len(target)
         chosen = log_probs[b, :T].gather(1, torch.tensor(target, device=device).unsqueeze(1)).squeeze(1)
-        candidates = [list(zip(*pair)) for pair in zip(top_ids[b, :T].tolist(), top_log_probs[b, :T].tolist())]
+        candidates = [list(zip(*pair)) for scores, ids in likely for pair in zip(ids[b].tolist(), scores[b].tolist())][
+            :T
+        ]
         rows = [] if weights is None else list(weights[b, :T, : src_lengths[b]].cpu().numpy())
         found.append(Hypothesis(list(target), chosen.tolist(), candidates, rows))
     return found

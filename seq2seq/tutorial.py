@@ -59,19 +59,21 @@ def import_tutorial(
     max_length: int,
     out: str | Path,
     complete: Callable[[Path, Seq2Seq], None] = lambda folder, model: None,
+    languages: tuple[str, str] = ("en", "fr"),
 ) -> Seq2Seq:
     """Writes a checkpoint to folder `out`, whole or not at all, and returns its model in evaluation mode.
 
     encoder, decoder: files of `torch.save(model.state_dict(), file)`. source_words, target_words: UTF-8, one word a line in
     the order of the ids, of which 0 is the start and 1 the end. max_length: places in the memory; longer sources are cut.
     complete: is called with the folder, before it gets its name, and the model, to put more into it.
+    languages: codes of the source's and the target's.
 
     Raises TutorialError, also for an `out` that is there already.
     """
     out = Path(out)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise TutorialError(f"{out} is there already; choose another folder for the checkpoint, or move that one away")
-    model, source, target = read_tutorial(encoder, decoder, source_words, target_words, max_length)
+    model, source, target = read_tutorial(encoder, decoder, source_words, target_words, max_length, languages)
     whole = out.resolve()
     try:
         whole.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +92,12 @@ def import_tutorial(
 
 
 def read_tutorial(
-    encoder: str | Path, decoder: str | Path, source_words: str | Path, target_words: str | Path, max_length: int
+    encoder: str | Path,
+    decoder: str | Path,
+    source_words: str | Path,
+    target_words: str | Path,
+    max_length: int,
+    languages: tuple[str, str] = ("en", "fr"),
 ) -> tuple[Seq2Seq, Tokenizer, Tokenizer]:
     """The model in evaluation mode, and the tokenizers of source and target; arguments and errors as of `import_tutorial`.
 
@@ -132,6 +139,7 @@ def read_tutorial(
     }
     sizes |= {"embedding_size": of_encoder["H"], "hidden_size": of_encoder["H"]}
     sizes["kind"] = "classic-attention" if looks_back else "classic-plain"
+    sizes |= {"source_language": languages[0], "target_language": languages[1]}
     model = Seq2Seq(ModelConfig(**sizes))
     weights = {f"encoder.{key}": tensor for key, tensor in with_specials(read, read_shapes).items()}
     weights |= {f"decoder.{key}": tensor for key, tensor in with_specials(written, written_shapes).items()}

@@ -58,9 +58,10 @@ def same(left, right) -> None:
         np.testing.assert_allclose(left.weights, right.weights, atol=1e-5)
 
 
-def every_target(longest: int) -> list[list[int]]:
-    """All targets over <unk> 4 5 that end within `longest` pieces."""
-    return [[*body, EOS] for n in range(longest) for body in itertools.product((UNK, 4, 5), repeat=n)]
+def every_target(longest: int, model) -> list[list[int]]:
+    """All targets over <unk> 4 5 that end within `longest` pieces, the empty one only if the model may write it."""
+    least = 0 if model.decoder.may_end_at_once else 1
+    return [[*body, EOS] for n in range(least, longest) for body in itertools.product((UNK, 4, 5), repeat=n)]
 
 
 # -- parts ---------------------------------------------------------------------------------------------------------
@@ -125,6 +126,21 @@ def test_a_beam_goes_on_while_something_better_may_still_come():
     assert at_the_limit.over(0)
 
 
+def test_something_is_written_before_the_end(kind):
+    model = tiny_model(kind, 30, max_length=9)
+    with torch.no_grad():
+        (model.decoder.out.bias if model.config.classic else model.decoder.bias)[EOS] = 100.0
+    state, lengths = begin(model, SOURCES)
+    [*alone] = greedy(model.decoder, state, lengths, [9] * len(SOURCES), 3)
+    beams = beam(model.decoder, state, lengths, [9] * len(SOURCES), 4, 4)
+    for hypothesis in (*alone, *(found[0] for found in beams)):
+        if model.config.classic:
+            assert hypothesis.ids == [EOS], "as in the tutorial"
+        else:
+            assert len(hypothesis.ids) == 2 and hypothesis.ids[0] not in (PAD, BOS, EOS) and hypothesis.ids[1] == EOS
+            assert hypothesis.log_probs[0] < -50, "it is scored among all that the model could say"
+
+
 # -- laws ----------------------------------------------------------------------------------------------------------
 
 
@@ -155,7 +171,7 @@ def test_beam_of_one_is_greedy_to_the_last_bit(kind):
 def test_wide_beam_finds_the_best_of_all_targets(kind, seed, alpha):
     model = tiny_model(kind, 6, seed, sharp=1.5)
     limit, n_best = 5, 7
-    targets = every_target(limit)
+    targets = every_target(limit, model)
     state, lengths = begin(model, SOURCES)
     found = beam(model.decoder, state, lengths, [limit] * len(SOURCES), 500, n_best, alpha, top_k=3)
     for b in range(len(SOURCES)):
@@ -171,7 +187,7 @@ def test_a_wide_beam_gives_every_target_once_and_the_cut_off_ones_last(kind):
     model = tiny_model(kind, 6, 3, sharp=1.0)
     state, lengths = begin(model, [[4, 5, EOS]])
     [found] = beam(model.decoder, state, lengths, [3], 400, 400, top_k=3)
-    assert sorted(h.ids for h in found if h.finished) == sorted(every_target(3))
+    assert sorted(h.ids for h in found if h.finished) == sorted(every_target(3, model))
     assert sorted(tuple(h.ids) for h in found if not h.finished) == sorted(itertools.product((UNK, 4, 5), repeat=3))
     finished = [h.finished for h in found]
     assert finished == sorted(finished, reverse=True)

@@ -110,11 +110,22 @@ def test_the_command_makes_a_whole_checkpoint(call, tmp_path: Path, kind: str):
         "max_length": N,
         "encoder": "words",
         "target_pieces": 0,
+        "source_language": "en",
+        "target_language": "fr",
     }
     record = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["import"]
     assert record["command"].startswith("python -m seq2seq import-tutorial ")
     assert (record["encoder"], record["decoder"]) == ("encoder.pt", "decoder.pt")
     assert record["parameters"] == Seq2Seq.from_pretrained(out).parameter_count()
+
+
+def test_the_languages_are_those_that_the_caller_names(call, tmp_path: Path):
+    arguments = export().arguments(tmp_path, tmp_path / "mine")
+    code, _, err = call(*arguments, "--source-language", "fr", "--target-language", "two words")
+    assert code == 2 and "target_language is 'two words'" in err and not (tmp_path / "mine").exists()
+    assert call(*arguments, "--source-language", "fr", "--target-language", "en")[0] == 0
+    config = Seq2Seq.from_pretrained(tmp_path / "mine").config
+    assert (config.source_language, config.target_language) == ("fr", "en")
 
 
 @KINDS

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from seq2seq.config import BOS, EOS
 from seq2seq.model import Seq2Seq
-from seq2seq.search import LENGTH_PENALTY, NEVER_WRITTEN, penalty
+from seq2seq.search import LENGTH_PENALTY, NEVER_WRITTEN, never_first, penalty
 from seq2seq.translator import Translator
 
 
@@ -131,7 +131,7 @@ class TutorialWay(nn.Module):
         hidden, written = self.first(read), [BOS]
         while len(written) <= limit and written[-1] != EOS:
             log_probs, hidden = self.step(written[-1], hidden, read)
-            log_probs[0, list(NEVER_WRITTEN)] = float("-inf")
+            log_probs[0, list(NEVER_WRITTEN if written[1:] else never_first(self.decoder))] = float("-inf")
             written.append(int(log_probs.topk(1).indices))
         return written[1:]
 
@@ -148,8 +148,9 @@ class TutorialWay(nn.Module):
             longer = []
             for one in growing:
                 log_probs, hidden = self.step(one.ids[-1] if one.ids else BOS, one.hidden, read)
-                log_probs[0, list(NEVER_WRITTEN)] = float("-inf")
-                best = log_probs.topk(min(size, log_probs.size(1) - len(NEVER_WRITTEN)))
+                never = NEVER_WRITTEN if one.ids else never_first(self.decoder)
+                log_probs[0, list(never)] = float("-inf")
+                best = log_probs.topk(min(size, log_probs.size(1) - len(never)))
                 for value, id in zip(best.values[0], best.indices[0]):
                     longer.append(Grown([*one.ids, id.item()], one.log_prob + value.item(), hidden))
             longer.sort(key=lambda one: -one.log_prob)
