@@ -99,9 +99,10 @@ def whole(board: dict[str, Any], key: str) -> str:
 def panel(board: dict[str, Any], key: str, word: int) -> str:
     """The picture and the weights of one word over it, in the same units; pointing at a place tells its share."""
     side = board["side"]
+    at, veils = zip(*VEIL)
     places = "".join(
         f'<rect x="{i % side}" y="{i // side}" width="1" height="1" '
-        f'fill-opacity="{np.interp(weight, *zip(*VEIL)):.3f}"><title>{board["places"][i]}: {percent(weight)}</title></rect>'
+        f'fill-opacity="{np.interp(weight, at, veils):.3f}"><title>{board["places"][i]}: {percent(weight)}</title></rect>'
         for i, weight in enumerate(board["weights"][word])
         if weight >= LEAST
     )

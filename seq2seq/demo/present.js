@@ -120,7 +120,7 @@ document.addEventListener("lens-link", ({ target, detail }) => {
 });
 ["pointerdown", "keydown"].forEach((kind) => document.addEventListener(kind, () => (touched = true), true));
 
-// -- what is presented ------------------------------------------------------------------------------------------------------
+// -- what is presented ----------------------------------------------------------------------------------------------
 
 // Of what is shown.
 const sourceLanguage = () => (view() && view().querySelector("[data-source]")?.dataset.source) || "en";
