@@ -31,20 +31,26 @@ SLANT = 1 / sqrt(2)
 
 def to_svg(sheet: Sheet) -> str:
     """The attention of each side, the left one on the left. The file needs no other one."""
-    panels = [_panel(side, sheet) for side in sheet.sides]
+    said = " ".join(f"{side.title}: {_said(side, sheet)}" for side in sheet.sides)
+    stops = "".join(f'<stop offset="{at:.0%}" stop-color="{colour}"/>' for at, colour in SCALE)
+    scale = f'<linearGradient id="scale">{stops}</linearGradient>'
+    return framed([_panel(side, sheet) for side in sheet.sides], sheet.text, said, scale)
+
+
+def framed(panels: Sequence[Panel], title: str, said: str, definitions: str) -> str:
+    """Panels beside each other on white. said: the whole in words. definitions: what the panels refer to, as SVG."""
     width = sum(panel.width for panel in panels) + GAP * (len(panels) - 1) + 2 * MARGIN
     height = max(panel.height for panel in panels) + 2 * MARGIN
     body, x = [], MARGIN
     for panel in panels:
         body.append(f'<g transform="translate({x:.0f} {MARGIN})">\n{panel.body}\n</g>')
         x += panel.width + GAP
-    said = " ".join(f"{side.title}: {_said(side, sheet)}" for side in sheet.sides)
-    stops = "".join(f'<stop offset="{at:.0%}" stop-color="{colour}"/>' for at, colour in SCALE)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width:.0f}" '
+        f'height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="{FONT}" font-size="{SIZE}" fill="{INK}" role="img">\n'
-        f"<title>{text(sheet.text)}</title>\n<desc>{text(said)}</desc>\n"
-        f'<defs><linearGradient id="scale">{stops}</linearGradient></defs>\n'
+        f"<title>{text(title)}</title>\n<desc>{text(said)}</desc>\n"
+        f"<defs>{definitions}</defs>\n"
         f'<rect width="100%" height="100%" fill="#fff"/>\n' + "\n".join(body) + "\n</svg>\n"
     )
 
@@ -63,7 +69,7 @@ class Panel(NamedTuple):
 def _panel(side: Side, sheet: Sheet) -> Panel:
     shown = grid(side.translation, pieces=sheet.pieces, show_eos=sheet.show_eos)
     drawn = shown.weights is not None and 0 < shown.weights.size <= MAX_CELLS
-    inner = _heatmap(shown) if drawn else _sentences([side.translation.translation, _said(side, sheet)])
+    inner = _heatmap(shown) if drawn else sentences([side.translation.translation, _said(side, sheet)])
     title = f'<text y="{TITLE}" font-size="{TITLE}" font-weight="600">{text(side.title)}</text>\n'
     top = TITLE + 16
     body = f'{title}<g transform="translate(0 {top})">\n{inner.body}\n</g>'
@@ -100,8 +106,8 @@ def _heatmap(shown: Grid) -> Panel:
         )
         lines += _cells(shown.weights[t], left, y, cell_width, cell_height, numbers=max(T, S) <= NUMBERS_UP_TO)
     bottom = top + T * cell_height + 18
-    legend = _legend(left, bottom)
-    return Panel("\n".join([*lines, legend.body]), max(left + max(edge, S * cell_width), legend.width), legend.height)
+    key = legend(left, bottom)
+    return Panel("\n".join([*lines, key.body]), max(left + max(edge, S * cell_width), key.width), key.height)
 
 
 def _cells(weights: Sequence[float], left: float, y: float, width: int, height: int, numbers: bool) -> Iterator[str]:
@@ -116,23 +122,23 @@ def _cells(weights: Sequence[float], left: float, y: float, width: int, height: 
             )
 
 
-def _legend(left: float, y: float) -> Panel:
+def legend(left: float, y: float, said: str = "of a word’s attention") -> Panel:
+    """What the colours of the gradient "scale" mean."""
     marks = "".join(
         f'<text x="{left + 120 * share:.1f}" y="{y + 26:.1f}" font-size="12" text-anchor="middle">{share:.0%}</text>'
         for share in (0, 0.5, 1)
     )
-    said = "of a word’s attention"
     body = (
         f'<rect x="{left:.1f}" y="{y:.1f}" width="120" height="10" fill="url(#scale)" stroke="#9aa5b1"/>{marks}'
-        f'<text x="{left + 150:.1f}" y="{y + 10:.1f}" font-size="12" fill="{PALE}">{said}</text>'
+        f'<text x="{left + 150:.1f}" y="{y + 10:.1f}" font-size="12" fill="{PALE}">{text(said)}</text>'
     )
     return Panel(body, left + 150 + text_width(said, 12), y + 32)
 
 
-def _sentences(sentences: Sequence[str], width: int = 360) -> Panel:
-    """Text where no map can stand: the translation, and why."""
+def sentences(said: Sequence[str], width: int = 360) -> Panel:
+    """Text, the first sentence larger; where no map can stand it is the translation, and why."""
     lines, y = [], 0.0
-    for place, sentence in enumerate(sentences):
+    for place, sentence in enumerate(said):
         size, fill = (17, INK) if place == 0 else (SIZE, PALE)
         for line in wrapped(sentence, width, size):
             y += 1.45 * size

@@ -121,6 +121,7 @@ def safe_cell(text: str) -> str:
     return "'" + text if text.startswith(FORMULA_STARTS) else text
 
 
+TABLE = "Weights: of each target word (row) on the source words (columns)"
 PLOTLY_HERE = "<!-- plotly.js -->"
 """Where a page without the library wants it. No text can say this: its "<" would be escaped."""
 
@@ -138,11 +139,16 @@ def to_html(made: Sequence[Translation | Sheet], title: str = "Attention Lens", 
     if 'class="plot"' in articles:
         library = f"<script>{_plotly()}</script>" if plotly else PLOTLY_HERE
         script = f"<script>\nconst THEMES = {_json(THEMES)};{SCRIPT}</script>\n"
+    return offline_page(title, f"{articles}\n{script}", library)
+
+
+def offline_page(title: str, body: str, head: str = "", language: str = "en") -> str:
+    """A page that may load nothing. body, head: HTML; language: of its own words."""
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
+        f'<!DOCTYPE html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n'
-        f"{library}\n</head>\n<body>\n<h1>{escape(title)}</h1>\n{articles}\n{script}</body>\n</html>\n"
+        f"{head}\n</head>\n<body>\n<h1>{escape(title)}</h1>\n{body}</body>\n</html>\n"
     )
 
 
@@ -180,7 +186,7 @@ def _side(side: Side, each: Sheet) -> str:
     return (
         f"<section>\n<h3>{escape(side.title)}</h3>\n"
         f'<p class="translation" lang="{made.target_language}">{_marked(side)}</p>\n{warnings}'
-        f"<dl>{facts}</dl>\n{pictures}{_table(made)}</section>"
+        f"<dl>{facts}</dl>\n{pictures}{weight_table(made)}</section>"
     )
 
 
@@ -245,7 +251,8 @@ def _figure(spec: dict[str, Any], said: str) -> str:
     )
 
 
-def _table(translation: Translation) -> str:
+def weight_table(translation: Translation, summary: str = TABLE) -> str:
+    """The weights as an HTML table that unfolds; empty without attention."""
     columns, table = translation.columns()
     if table is None:
         return ""
@@ -255,6 +262,6 @@ def _table(translation: Translation) -> str:
         for word, weights in zip(translation.target_words, table)
     )
     return (
-        "<details><summary>Weights: of each target word (row) on the source words (columns)</summary>\n"
+        f"<details><summary>{escape(summary)}</summary>\n"
         f'<div class="scroll"><table>\n<tr><td></td>{header}</tr>\n{rows}\n</table></div></details>\n'
     )

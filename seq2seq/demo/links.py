@@ -48,5 +48,5 @@ def switches(query: dict[str, str]) -> tuple[str, bool]:
 def tab(request: gr.Request) -> Any:
     """The tab that `/?tab=…` asks for; with `present=1` only one that can be presented."""
     wanted = request.query_params.get("tab")
-    offered = (TRANSLATE, COMPARE) if request.query_params.get("present") == "1" else TABS
+    offered = (TRANSLATE, COMPARE, PICTURES) if request.query_params.get("present") == "1" else TABS
     return gr.update(selected=wanted) if wanted in offered else gr.skip()

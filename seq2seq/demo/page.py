@@ -16,7 +16,7 @@ from seq2seq.demo.batch_tab import batch_tab
 from seq2seq.demo.guard import FULL, Guard, is_full, trust_proxies
 from seq2seq.demo.inside_tab import inside_tab
 from seq2seq.demo.memory import few_heaps
-from seq2seq.demo.pictures_tab import pictures_tab
+from seq2seq.demo.pictures_tab import PREPARED, pictures_tab
 from seq2seq.demo.present import Presenter, presenter
 from seq2seq.demo.sessions import Messages, light_sessions, own_folder
 from seq2seq.demo.visitor import InVisitorsLanguage, laid, say
@@ -75,7 +75,7 @@ def build() -> gr.Blocks:
         gr.api(api.highlight, api_name="highlight", concurrency_limit=4)
         api.batch_endpoint()
         gr.HTML(laid(HEADER, device=escape(models.device_name())))
-        Presenter(presenter(translate_tab.EXAMPLES_OF), elem_id="presenter")
+        Presenter(presenter(translate_tab.EXAMPLES_OF | {"pictures": PREPARED}), elem_id="presenter")
         with gr.Tabs() as tabs:
             with gr.Tab("Translate", id=links.TRANSLATE):
                 sentence, model = translate_tab.translate_tab(page)

@@ -107,6 +107,7 @@ function draw(over, place) {
   const { side, picture, cells, palette, places } = view();
   const rows = (list) => Array.from({ length: side }, (_, row) => list.slice(row * side, (row + 1) * side));
   const hue = HUE.light;
+  const size = Math.min(root.clientWidth, onStage() ? square.clientHeight : 420) - 2; // within the frame
   const data = [];
   if (cells) {
     const last = palette.length - 1;
@@ -128,14 +129,13 @@ function draw(over, place) {
     colorscale: [[0, `rgba(${hue},0)`], [0.05, `rgba(${hue},0.12)`], [1, `rgba(${hue},0.85)`]],
     text: rows((over || []).map((share) => (share >= 0.05 ? percent(share) : ""))),
     texttemplate: over && side < 12 ? "%{text}" : undefined,
-    textfont: { color: "#000", size: 11 },
+    textfont: { color: "#000", size: Math.max(11, size / 38) },
     xgap: 1,
     ygap: 1,
     customdata: rows(places),
     hovertemplate: "%{customdata}<extra></extra>",
     showscale: false,
   });
-  const size = Math.min(root.clientWidth, 420) - 2; // within the frame
   const axis = { range: [-0.5, side - 0.5], visible: false, fixedrange: true };
   const layout = {
     template: {},
@@ -182,10 +182,9 @@ function stop() {
   root.dataset.replay = "over";
 }
 
-function play() {
-  stop();
+function play(pace = 280) {
   pinned = null;
-  until = 0;
+  if (until === Infinity) until = 0;
   root.dataset.replay = "playing";
   timer = setInterval(() => {
     until += 1;
@@ -193,17 +192,29 @@ function play() {
       stop();
       shade(null);
     } else shade(view().paints ? { place: until - 1 } : { word: until - 1 });
-  }, view().paints ? 30 : 280);
+  }, view().paints ? 30 : pace);
 }
 
-again.addEventListener("click", play);
+again.addEventListener("click", () => {
+  stop();
+  play();
+});
+
+// Asked for by present.js; asked again it pauses, and then goes on.
+root.addEventListener("lens-replay", ({ detail }) => {
+  if (body.hidden) return;
+  if (!timer) return play(detail.pace);
+  clearInterval(timer);
+  timer = null;
+  root.dataset.replay = "paused";
+});
 
 // -- all of it ------------------------------------------------------------------------------------------------------
 
 function render() {
   const now = JSON.stringify(view());
   const other = now !== drawn;
-  if (other) stop();
+  if (other || (root.dataset.replay === "paused" && !onStage())) stop(); // of another picture, or for people who have left
   drawn = now;
   if (!present(view(), message, body)) return;
   const { words, places, label } = view();

@@ -11,26 +11,23 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 from gradio.events import Dependency
-from PIL import Image
 
 from seq2seq.card import MEASURES
 from seq2seq.charts import right_by_objects
-from seq2seq.data import DataError
 from seq2seq.demo import links, models
 from seq2seq.demo.chart import Chart
-from seq2seq.demo.picture_board import SHOWN_PIXELS, PictureBoard, caption_board, painting_board
+from seq2seq.demo.picture_board import PictureBoard
+from seq2seq.demo.picture_files import KINDS, of_pair
+from seq2seq.demo.picture_pairs import CAPTIONERS, PAINTERS, Asked, captions, label, paintings, understood
 from seq2seq.demo.scene_editor import SceneEditor, composed, editor
 from seq2seq.demo.sketch import Sketch, drawn, sketch
+from seq2seq.demo.take_away import take_away
 from seq2seq.demo.visitor import language, say, told
-from seq2seq.grammar import caption_of, read_caption, unknown_words
+from seq2seq.grammar import caption_of, read_caption
 from seq2seq.scenes import MOST, PIXELS, Scene, SceneError, parse_code, random_scene
-from seq2seq.sources import cut
 from seq2seq.translator import clean
 from seq2seq.upload import read_picture
 
-CAPTIONERS = ("scenes-caption-plain", "scenes-caption-additive")
-PAINTERS = ("scenes-draw-plain", "scenes-draw-additive")
-"""Left and right."""
 HELD_OUT_SCORES = ("scenes-caption.heldout.truth", "scenes-draw.heldout.truth")
 """Where their metrics hold what the charts show."""
 ABOUT = (
@@ -61,8 +58,6 @@ SKETCHED = (
     "smooth curves, and will name such things whatever is drawn."
 )
 NO_SCENE = "The text of this link is no description of a scene, so this tab shows its own first one."
-NOT_A_SENTENCE = "This is not a sentence of the grammar, so what is right is not known: {reason}"
-NO_TEXT = "Type a description first."
 SCENES = (
     "large yellow circle 32 32, small blue square 53 32",
     "small red star 10 10, large green square 53 10, large blue triangle 32 53",
@@ -80,30 +75,23 @@ DESCRIPTIONS = (
     "a large green triangle at the top left, right of it a small black star, below and left of it a large purple square, "
     "far right of it a small red circle, below it a large yellow star",
 )
+PREPARED = (*SCENES, *DESCRIPTIONS)
+"""What is presented, as long as the visitor has not written another list."""
 
 
 # -- pure functions ------------------------------------------------------------------------------------------------
 
 
-def label(name: str) -> str:
-    """What the page calls one of the four."""
-    return say(models.described(name))
-
-
 def failed(error: Exception) -> tuple[Any, ...]:
-    """The reason in the place of both boards, and no table."""
-    return {"message": told(error)}, None, None
+    """The reason in the place of both boards, no table, and nothing to take away."""
+    return {"message": told(error)}, None, None, None
 
 
-def describe(code: str, play: bool = True) -> tuple[Any, ...]:
-    """A scene by its code -> both boards, and the table of weights."""
+def describe(asked: Asked, play: bool = True) -> tuple[Any, ...]:
+    """A picture -> both boards, the table of weights, and the picture again, for what is taken away."""
     try:
-        scene = parse_code(code)
-        made = [models.picture_model(name).translate(scene.code) for name in CAPTIONERS]
-        image = scene.draw(SHOWN_PIXELS // PIXELS)
-        boards = [caption_board(one, image, label(one.checkpoint), scene, play) for one in made]
-        boards[0]["link"] = links.query(links.PICTURES, text=scene.code)
-        return *boards, looks(boards[1])
+        _, boards = captions(asked, play)
+        return *boards, looks(boards[1]), asked
     except models.REFUSALS as error:
         return failed(error)
 
@@ -114,12 +102,17 @@ def show(code: str, asked: int = 0, play: bool = True) -> tuple[Any, ...]:
         composing = editor(parse_code(code), asked)
     except SceneError:  # the boards say why
         composing = gr.skip()
-    return composing, *describe(code, play)
+    return composing, *describe(Asked(code), play)
 
 
 def picked(code: str | None) -> tuple[Any, ...]:
     """As `show`, of the list's scene. A list that is left reports what stands in it: nothing, beside a composed scene."""
-    return show(code) if code else (gr.skip(),) * 4
+    return show(code) if code else (gr.skip(),) * 5
+
+
+def sent(code: str) -> tuple[Any, ...]:
+    """The code that a presenter has come to: the choice from the list, then as `show`."""
+    return gr.update(value=code if code in SCENES else None), *show(code)
 
 
 def compose(event: gr.EventData) -> tuple[Any, ...]:
@@ -130,7 +123,7 @@ def compose(event: gr.EventData) -> tuple[Any, ...]:
 def describe_sketch(event: gr.EventData) -> tuple[Any, ...]:
     """As `describe`, of what somebody has drawn."""
     try:
-        return describe_pixels(drawn(event), say(SKETCHED))
+        return describe(Asked("", drawn(event), say(SKETCHED)))
     except models.REFUSALS as error:
         return failed(error)
 
@@ -138,21 +131,11 @@ def describe_sketch(event: gr.EventData) -> tuple[Any, ...]:
 def describe_file(path: str | None) -> tuple[Any, ...]:
     """As `describe`, of a picture that somebody sent."""
     if not path:
-        return (gr.skip(),) * 3
+        return (gr.skip(),) * 4
     try:
-        return describe_pixels(np.asarray(read_picture(path, PIXELS)), say(OFF_PATH, side=PIXELS))
+        return describe(Asked("", np.asarray(read_picture(path, PIXELS)), say(OFF_PATH, side=PIXELS)))
     except models.REFUSALS as error:
         return failed(error)
-
-
-def describe_pixels(pixels: np.ndarray, warning: str) -> tuple[Any, ...]:
-    """As `describe`, of (PIXELS, PIXELS, 3) bytes of which no truth is known."""
-    source, image = cut(pixels), Image.fromarray(pixels)
-    made = [models.picture_model(name).answer("", source) for name in CAPTIONERS]
-    boards = [caption_board(one, image, label(one.checkpoint), play=True) for one in made]
-    for board in boards:
-        board["warnings"].append(warning)
-    return *boards, looks(boards[1])
 
 
 def new_scene(count: float, unseen: bool) -> tuple[Any, ...]:
@@ -162,30 +145,22 @@ def new_scene(count: float, unseen: bool) -> tuple[Any, ...]:
 
 
 def paint(text: str, play: bool = True) -> tuple[Any, ...]:
-    """A description -> both boards, and the table of weights."""
+    """A description -> both boards, the table of weights, and the description again, for what is taken away."""
     try:
-        if not text.strip():
-            raise DataError(NO_TEXT)
-        cleaned = clean(text)
-        scene, warning = understood(cleaned)
-        made = [models.picture_model(name).translate(cleaned.lower()) for name in PAINTERS]
-        boards = [painting_board(one, label(one.checkpoint), scene, play) for one in made]
-        for board in boards:
-            board["warnings"] += warning
-        boards[0]["link"] = links.query(links.PICTURES, text=cleaned, way=links.PAINT)
-        return *boards, looks(boards[1])
+        _, boards = paintings(text, play)
+        return *boards, looks(boards[1]), text
     except models.REFUSALS as error:
         return failed(error)
 
 
-def understood(text: str) -> tuple[Scene | None, list[str]]:
-    """The scene that a description is of, or why none is known. Raises SceneError for words that no model has ever seen."""
-    try:
-        return read_caption(text).centred(), []
-    except SceneError as error:
-        if unknown_words(text):
-            raise
-        return None, [say(NOT_A_SENTENCE, reason=error.args[0])]
+def of_captions(asked: Asked | None, event: gr.EventData) -> dict[str, Any]:
+    """A file of both captions."""
+    return of_pair(captions(asked) if asked else None, say(CAPTION_HEAD), "", event)
+
+
+def of_paintings(text: str | None, event: gr.EventData) -> dict[str, Any]:
+    """A file of both paintings."""
+    return of_pair(paintings(text) if text else None, say(PAINT_HEAD), text or "", event)
 
 
 def looks(board: dict[str, Any]) -> pd.DataFrame:
@@ -248,7 +223,7 @@ def filled(code: str = SCENES[3], text: str = DESCRIPTIONS[1]) -> tuple[Any, ...
 
 def entered(opened: bool) -> tuple[Any, ...]:
     """On entering the tab for the first time: examples in both directions."""
-    return (gr.skip(),) * 11 if opened else (True, *filled())
+    return (gr.skip(),) * 13 if opened else (True, *filled())
 
 
 def from_link(request: gr.Request) -> tuple[Any, ...]:
@@ -256,7 +231,7 @@ def from_link(request: gr.Request) -> tuple[Any, ...]:
     description, the scene that is chosen from the list, and what is to be said of a text that is neither."""
     asked = links.asked(request, links.PICTURES)
     if not asked:
-        return (gr.skip(),) * 14
+        return (gr.skip(),) * 16
     code, text, note = SCENES[3], DESCRIPTIONS[1], ""
     try:
         if asked.get("way") == links.PAINT:
@@ -300,10 +275,13 @@ def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
             label="A PNG or JPEG picture", file_count="single", file_types=[".png", ".jpg", ".jpeg"], height=120,
             elem_id="own-picture",
         )  # fmt: skip
-    with gr.Row(elem_classes="boards"):
-        captions = [PictureBoard(None, elem_id=f"caption-{side}") for side in ("plain", "additive")]
+    code = gr.Textbox(submit_btn=True, visible="hidden", elem_id="scene-code")  # for present.js
+    with gr.Row(elem_classes="boards", elem_id="caption-boards"):
+        captioned = [PictureBoard(None, elem_id=f"caption-{side}") for side in ("plain", "additive")]
     with gr.Accordion("The weights as a table", open=False):
         caption_table = gr.Dataframe(interactive=False, wrap=True, elem_id="caption-table")
+    pictured, described = gr.State(), gr.State()
+    take_away(of_captions, [pictured], "take-caption", KINDS)
 
     gr.Markdown(PAINT_HEAD)
     text = gr.Textbox(
@@ -313,10 +291,11 @@ def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
     with gr.Row(elem_classes="examples"):
         examples = [gr.Button(example, size="sm", variant="secondary") for example in DESCRIPTIONS]
     asked = gr.Number(0, visible="hidden")
-    with gr.Row(elem_classes="boards"):
-        paintings = [PictureBoard(None, elem_id=f"paint-{side}") for side in ("plain", "additive")]
+    with gr.Row(elem_classes="boards", elem_id="paint-boards"):
+        painted = [PictureBoard(None, elem_id=f"paint-{side}") for side in ("plain", "additive")]
     with gr.Accordion("The weights as a table", open=False):
         paint_table = gr.Dataframe(interactive=False, wrap=True, elem_id="paint-table")
+    take_away(of_paintings, [described], "take-paint", KINDS)
 
     gr.Markdown(TRUTH_HEAD)
     gr.Markdown(TRUTH, elem_classes="help")
@@ -325,10 +304,11 @@ def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
     table = gr.Dataframe(interactive=False, wrap=True, elem_id="truth-table")
     gr.Markdown(GUIDED, elem_classes="help")
 
-    captioned, painted = [*captions, caption_table], [*paintings, paint_table]
+    captioned, painted = [*captioned, caption_table, pictured], [*painted, paint_table, described]
     shown = [composing, *captioned]
     chosen.input(picked, chosen, shown, trigger_mode="always_last", **options)
     new.click(new_scene, [count, unseen], [chosen, *shown], **options)
+    code.submit(sent, code, [chosen, *shown], trigger_mode="always_last", **options)
     composing.compose(compose, None, [chosen, *shown], trigger_mode="always_last", **options)
     sheet.draw(describe_sketch, None, captioned, trigger_mode="always_last", **options)
     file.upload(describe_file, file, captioned, **options)

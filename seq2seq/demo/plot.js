@@ -47,7 +47,7 @@ function follow(view, body) {
   const link = view.link || "";
   if (body.dataset.link === link) return;
   body.dataset.link = link;
-  document.dispatchEvent(new CustomEvent("lens-link"));
+  body.dispatchEvent(new CustomEvent("lens-link", { bubbles: true, detail: { asked: Boolean(view.play) } }));
 }
 
 // A place that screen readers read out when its text changes, and nobody sees.

@@ -1,12 +1,14 @@
 // Share, the address bar, and the mode for a room (see present.py). Runs after plot.js.
 
 const PACE = 600; // milliseconds a word: a room can follow
-const LINK_KEYS = ["text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "show", "tab"]; // see links.py
-const STORED = "attention-lens-sentences";
+const LINK_KEYS = ["text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "show", "way", "tab"]; // see links.py
+const STORED = { sentences: "attention-lens-sentences", pictures: "attention-lens-pictures" };
 const MOST = 200; // sentences in the list
 const FIELDS = "input:not([type=range], [type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable=true]";
 const VIEWS = ["#duet", "#attention-view", "#inside-view"];
-const BOXES = { "#duet": "#compare-text", "#attention-view": "#source-text" };
+const BOXES = {
+  duet: "#compare-text", "attention-view": "#source-text", "caption-boards": "#scene-code", "paint-boards": "#description",
+};
 
 const root = document.createElement("div");
 const tools = make("div", "stage-tools", root);
@@ -21,23 +23,20 @@ help.setAttribute("aria-label", translated("Presenter mode"));
 const place = make("span", "stage-place", help);
 place.setAttribute("role", "status");
 [
-  ["←", translated("sentence before"), () => go(-1)],
-  ["→", translated("next sentence"), () => go(1)],
+  ["←", translated("the one before"), () => go(-1)],
+  ["→", translated("the next one"), () => go(1)],
   [translated("Space"), translated("replay, pause"), replay],
   ["F", translated("full screen"), fullScreen],
-  ["E", translated("edit the sentences"), edit],
+  ["E", translated("edit the list"), edit],
   [translated("Esc"), translated("leave"), leave],
 ].forEach(([key, does, act]) => button(`${key} ${does}`, "stage-key", help, act));
 const list = make("dialog", "stage-list", root);
 list.setAttribute("aria-labelledby", "stage-title");
 const title = make("h2", "", list);
 title.id = "stage-title";
-title.textContent = translated("Sentences to present");
+title.textContent = translated("What to present");
 const hint = make("p", "help", list);
 hint.id = "stage-hint";
-hint.textContent = translated(
-  "One sentence a line. They are kept in this browser; an empty list brings the examples back.",
-);
 const box = make("textarea", "", list);
 box.setAttribute("aria-labelledby", "stage-title");
 box.setAttribute("aria-describedby", "stage-hint");
@@ -47,7 +46,8 @@ button(translated("Cancel"), "take-button", choices, () => list.close());
 
 let touched = false; // whether anybody has done anything yet
 let before = null; // what had the focus
-let unsaved = null; // the list, where the browser may keep nothing
+let sent = null; // what the last arrow key on this stage asked for
+const unsaved = {}; // the lists, where the browser may keep nothing
 
 function button(text, className, parent, act) {
   const node = make("button", className, parent);
@@ -58,8 +58,11 @@ function button(text, className, parent, act) {
 }
 
 const seen = (node) => Boolean(node && node.getClientRects().length);
-// The view of the open tab.
-const view = () => VIEWS.map((name) => document.querySelector(name)).find(seen);
+// The view of the open tab; of Pictures, which has two, the one that was asked for last.
+const view = () => [...VIEWS, `#${document.body.dataset.pictured}`].map((name) => document.querySelector(name)).find(seen);
+const turnTo = (boards) => (document.body.dataset.pictured = boards);
+turnTo(new URLSearchParams(location.search).get("way") === "paint" ? "paint-boards" : "caption-boards");
+const onPictures = () => Boolean(view() && view().matches(".boards"));
 
 // -- links ----------------------------------------------------------------------------------------------------------
 
@@ -111,35 +114,43 @@ async function share() {
   }
 }
 
-document.addEventListener("lens-link", followLink);
+document.addEventListener("lens-link", ({ target, detail }) => {
+  if (detail.asked && !onStage()) turnTo(target.closest(".boards").id);
+  followLink();
+});
 ["pointerdown", "keydown"].forEach((kind) => document.addEventListener(kind, () => (touched = true), true));
 
-// -- sentences ------------------------------------------------------------------------------------------------------
+// -- what is presented ----------------------------------------------------------------------------------------------
 
 // Of what is shown.
 const sourceLanguage = () => (view() && view().querySelector("[data-source]")?.dataset.source) || "en";
 const parsed = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean).slice(0, MOST);
 
 function sentences() {
-  let stored = unsaved;
+  const kind = onPictures() ? "pictures" : "sentences";
+  let stored = unsaved[kind];
   try {
-    stored = localStorage.getItem(STORED) || unsaved;
+    stored = localStorage.getItem(STORED[kind]) || stored;
   } catch {
     // Some browsers let a page keep nothing; then the list lasts as long as the page.
   }
   const own = parsed(stored || "");
-  return own.length ? own : props.value.sentences[sourceLanguage()] || [];
+  return own.length ? own : props.value.sentences[onPictures() ? kind : sourceLanguage()] || [];
 }
 
 function edit() {
+  hint.textContent = onPictures()
+    ? translated("One scene or description a line; a scene by its code, as in a link. They are kept in this browser; an empty list brings the examples back.")
+    : translated("One sentence a line. They are kept in this browser; an empty list brings the examples back.");
   box.value = sentences().join("\n");
   list.showModal();
 }
 
 function keep() {
-  unsaved = parsed(box.value).join("\n");
+  const kind = onPictures() ? "pictures" : "sentences";
+  unsaved[kind] = parsed(box.value).join("\n");
   try {
-    localStorage.setItem(STORED, unsaved);
+    localStorage.setItem(STORED[kind], unsaved[kind]);
   } catch {
     // as above
   }
@@ -147,13 +158,13 @@ function keep() {
   say();
 }
 
-const sentenceBox = () => {
-  const shown = view();
-  return shown && document.querySelector(`${BOXES[`#${shown.id}`]} textarea`);
-};
+const textBox = () => view() && document.querySelector(`${BOXES[view().id]} textarea`);
 
-// Where the list stands; −1 at a sentence that is not in it.
-const current = () => sentences().indexOf(sentenceBox() ? sentenceBox().value.trim() : "");
+// Where the list stands; −1 at what is not in it. A scene need not have come from the box.
+function current() {
+  const shown = onPictures() ? new URLSearchParams(shownLink()).get("text") : textBox()?.value.trim();
+  return sentences().indexOf(sent ?? shown);
+}
 
 function say(index = current()) {
   place.textContent = index < 0 ? "" : `${index + 1} / ${sentences().length}`;
@@ -161,13 +172,16 @@ function say(index = current()) {
 
 function go(direction) {
   const all = sentences();
-  const text = sentenceBox();
-  if (!text) return;
+  if (!textBox()) return;
   const index = current() < 0 && direction < 0 ? all.length - 1 : (current() + direction + all.length) % all.length;
+  sent = all[index];
+  if (onPictures()) turnTo(/\d/.test(sent) ? "caption-boards" : "paint-boards"); // only a scene's code has numbers
+  followLink();
   // As if it had been typed and sent.
-  text.value = all[index];
+  const text = textBox();
+  text.value = sent;
   text.dispatchEvent(new Event("input", { bubbles: true }));
-  const send = document.querySelector(`${BOXES[`#${view().id}`]} .submit-button`);
+  const send = document.querySelector(`${BOXES[view().id]} .submit-button`);
   setTimeout(() => send.click()); // when the page has taken the text in
   say(index);
 }
@@ -177,9 +191,10 @@ function go(direction) {
 // event: what asked for it; none if the address did, whose tab is not open yet (links.py sees to that one).
 function enter(event) {
   if (onStage()) return;
-  // Only Translate and Compare can be presented.
+  // Inside and Batch cannot be presented.
   const shown = view();
   if (event && (!shown || shown.id === "inside-view")) document.querySelector("button[role=tab]").click();
+  sent = null;
   before = document.activeElement;
   document.body.classList.add("presenting");
   setAddress((query) => query.set("present", "1"));
@@ -202,8 +217,11 @@ function focusWhenSeen(node, tries = 60) {
 }
 
 function replay() {
-  const scene = view() && view().querySelector(".lens > div");
-  if (scene) scene.dispatchEvent(new CustomEvent("lens-replay", { detail: { pace: PACE } }));
+  const scenes = view() ? [...view().querySelectorAll(".lens > div")] : [];
+  const [playing, paused] = ["playing", "paused"].map((state) => scenes.filter((scene) => scene.dataset.replay === state));
+  // Of two boards the one that has ended waits for the other.
+  const meant = [playing, paused, scenes].find((some) => some.length) || [];
+  meant.forEach((scene) => scene.dispatchEvent(new CustomEvent("lens-replay", { detail: { pace: PACE } })));
 }
 
 function fullScreen() {

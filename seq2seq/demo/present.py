@@ -19,5 +19,6 @@ class Presenter(PageComponent):
 
 
 def presenter(sentences: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """The sentences of each language that are prepared as long as the visitor has not written others."""
+    """The sentences of each language, and what there is of "pictures", that are prepared as long as the visitor has not written
+    others."""
     return {"sentences": {language: list(prepared) for language, prepared in sentences.items()}}

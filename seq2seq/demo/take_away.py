@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -42,6 +42,8 @@ MEDIA = {
     "csv": "text/csv",
     "json": "application/json",
 }
+BYTE_ORDER_MARK = "\ufeff"
+"""Without it at its start Excel takes "é" of a CSV file for two letters."""
 NOTHING = "There is nothing to take yet. Enter a sentence first."
 Taken = Translation | Comparison
 
@@ -52,34 +54,47 @@ class TakeAway(PageComponent):
     SCRIPT = "take_away.js"
 
 
-def value(file: dict[str, Any] | None = None) -> dict[str, Any]:
+def value(file: dict[str, Any] | None = None, kinds: Mapping[str, str] = KINDS) -> dict[str, Any]:
     """What the browser shows: the buttons, and the file to save. The buttons are named each time, because a component that is
     mounted anew has only its latest value."""
-    return {"kinds": [list(kind) for kind in KINDS.items()], "file": file}
+    return {"kinds": [list(kind) for kind in kinds.items()], "file": file}
 
 
-def answer(result: Taken | None, drawn: Callable[[Any, str], Sheet], event: gr.EventData) -> dict[str, Any]:
-    """The file that a click asks for, for `take_away.js`; `drawn` makes its sheet for a kind of file."""
+def answer(
+    make: Callable[[str], dict[str, Any]] | None,
+    event: gr.EventData,
+    kinds: Mapping[str, str] = KINDS,
+    nothing: str = NOTHING,
+) -> dict[str, Any]:
+    """The file that a click asks for, for `take_away.js`. make: makes and names it, by kind; None if nothing is shown."""
     kind, asked = getattr(event, "kind", None), getattr(event, "asked", None)
-    if kind not in tuple(KINDS):  # whatever a program sends, hashable or not
+    if kind not in tuple(kinds):  # whatever a program sends, hashable or not
         return {"asked": asked, "error": say("There is no such file.")}
+    if make is None:
+        return {"asked": asked, "error": say(nothing)}
+    return {"asked": asked, "kind": kind, "media": MEDIA.get(kind, MEDIA["svg"]), **make(kind)}
+
+
+def files(result: Taken | None, drawn: Callable[[Any, str], Sheet]) -> Callable[[str], dict[str, Any]] | None:
+    """Makes the files of a result, if there is one; `drawn` makes its sheet for a kind of file."""
     if result is None:
-        return {"asked": asked, "error": say(NOTHING)}
-    made: dict[str, Any] = {"asked": asked, "kind": kind, "media": MEDIA.get(kind, MEDIA["svg"])}
+        return None
     sides = (result.left, result.right) if isinstance(result, Comparison) else (result,)
-    made["name"] = file_name(sides[0].text, kind, len(sides))
-    if kind == "csv":
-        # With a byte order mark, without which Excel takes "é" for two letters.
-        made["text"] = "\ufeff" + to_csv(sides, texts=False)
-    elif kind == "json":
-        made["text"] = json.dumps(result.to_dict(), ensure_ascii=False) + "\n"
-    elif kind == "html":
-        made |= {"text": to_html([drawn(result, kind)], plotly=False), "plotly": PLOTLY_HERE}
-    elif kind == "pptx":
-        made["base64"] = base64.b64encode(to_pptx([drawn(result, kind)])).decode()
-    else:
-        made["text"] = to_svg(drawn(result, kind))
-    return made
+
+    def make(kind: str) -> dict[str, Any]:
+        named = {"name": file_name(sides[0].text, kind, len(sides))}
+        if kind == "csv":
+            return named | {"text": BYTE_ORDER_MARK + to_csv(sides, texts=False)}
+        if kind == "json":
+            return named | {"text": json.dumps(result.to_dict(), ensure_ascii=False) + "\n"}
+        made = drawn(result, kind)
+        if kind == "html":
+            return named | {"text": to_html([made], plotly=False), "plotly": PLOTLY_HERE}
+        if kind == "pptx":
+            return named | {"base64": base64.b64encode(to_pptx([made])).decode()}
+        return named | {"text": to_svg(made)}
+
+    return make
 
 
 def of_translation(translation: Translation | None, unit: str, eos: bool, event: gr.EventData) -> dict[str, Any]:
@@ -88,7 +103,7 @@ def of_translation(translation: Translation | None, unit: str, eos: bool, event:
     def drawn(made: Translation, _: str) -> Sheet:
         return sheet(made, title=models.label(made.checkpoint), pieces=unit == PIECES, show_eos=bool(eos))
 
-    return value(answer(translation, drawn, event))
+    return value(answer(files(translation, drawn), event))
 
 
 def of_comparison(comparison: Comparison | None, event: gr.EventData) -> dict[str, Any]:
@@ -100,12 +115,17 @@ def of_comparison(comparison: Comparison | None, event: gr.EventData) -> dict[st
         seen = {name: evidence(models.translator(side.checkpoint), side) for name, side in sides.items()}
         return comparison_sheet(made, labels, seen, show_eos=False)
 
-    return value(answer(comparison, drawn, event))
+    return value(answer(files(comparison, drawn), event))
 
 
-def take_away(make: Callable[..., dict[str, Any]], inputs: list[gr.components.Component], elem_id: str) -> None:
-    """Lays the buttons out; `make` is one of the two functions above and `inputs` what it gets before the event."""
+def take_away(
+    make: Callable[..., dict[str, Any]],
+    inputs: list[gr.components.Component],
+    elem_id: str,
+    kinds: Mapping[str, str] = KINDS,
+) -> None:
+    """Lays the buttons out; `make` is a function like the two above and `inputs` what it gets before the event."""
     with gr.Accordion("Take it with you", open=False, elem_id=f"{elem_id}-menu"):
-        buttons = TakeAway(value(), elem_id=elem_id)
+        buttons = TakeAway(value(kinds=kinds), elem_id=elem_id)
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     buttons.take(make, inputs, buttons, **options)

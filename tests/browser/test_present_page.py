@@ -7,8 +7,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
+from seq2seq.demo.pictures_tab import PREPARED
 from seq2seq.demo.translate_tab import EXAMPLES
 from tests.browser.conftest import SCREENSHOTS, started
 
@@ -58,6 +59,15 @@ def stage(open_page: Callable[..., Page], more: str = "", **options: object) -> 
     page.wait_for_selector("body.presenting .lens-plot .xtick text")
     page.wait_for_function("() => !document.querySelector('.lens-growing')")
     return page
+
+
+def again(page: Page) -> Page:
+    """The same address in another tab of the same browser. A reload would do, but Gradio logs an error for every answer that it
+    interrupts, and on a busy machine there is one."""
+    other = page.context.new_page()
+    other.set_default_timeout(60_000)
+    other.goto(page.url)
+    return other
 
 
 def test_the_address_follows_and_restores_the_view_on_another_server(
@@ -165,14 +175,14 @@ def test_arrows_space_and_escape(open_page: Callable[..., Page]) -> None:
     assert "present" not in query(page) and query(page)["text"] == EXAMPLES[0]
 
 
-def test_an_edited_list_survives_a_reload(open_page: Callable[..., Page]) -> None:
+def test_an_edited_list_is_kept_by_the_browser(open_page: Callable[..., Page]) -> None:
     page = stage(open_page)
     page.keyboard.press("e")
     box = page.locator(".stage-list textarea")
     assert box.input_value().splitlines() == list(EXAMPLES)
     box.fill(f"  A dog sleeps.\n\n{SENT}\n")
     page.get_by_role("button", name="Keep").click()
-    page.reload()
+    page = again(page)
     page.wait_for_selector("body.presenting .lens-plot .xtick text")
     for text in ("A dog sleeps.", SENT):
         page.keyboard.press("ArrowRight")
@@ -182,6 +192,7 @@ def test_an_edited_list_survives_a_reload(open_page: Callable[..., Page]) -> Non
     page.get_by_role("button", name="Keep").click()
     page.keyboard.press("ArrowRight")
     until_query(page, text=EXAMPLES[0])
+    page.close()
 
 
 def test_compare_is_presented_too(open_page: Callable[..., Page]) -> None:
@@ -196,21 +207,116 @@ def test_compare_is_presented_too(open_page: Callable[..., Page]) -> None:
     page.wait_for_selector("body:not(.presenting) #compare-text textarea")
 
 
-@pytest.mark.parametrize("tab", ["translate", "compare"])
+def test_pictures_are_presented_in_both_directions(open_page: Callable[..., Page]) -> None:
+    scene, description = PREPARED[5], PREPARED[6]
+    page = open_page(f"?tab=pictures&text={quote(scene)}", wait_for="#caption-additive .lens-chip")
+    page.keyboard.press("p")
+    page.wait_for_selector("body.presenting", state="attached")
+    place = page.locator(".stage-place")
+    expect(place).to_have_text("6 / 10")
+    assert page.locator("#paint-boards").evaluate("(row) => getComputedStyle(row).visibility") == "hidden"
+    page.keyboard.press("ArrowRight")
+    until_query(page, tab="pictures", way="paint", text=description, present="1")
+    expect(place).to_have_text("7 / 10")
+    assert page.locator("#caption-boards").evaluate("(row) => getComputedStyle(row).visibility") == "hidden"
+    expect(page.locator("#paint-additive .lens-chip")).to_have_count(7)
+    page.wait_for_function("() => document.querySelector('#paint-additive [data-replay]').dataset.replay === 'over'")
+    page.keyboard.press("ArrowLeft")
+    until_query(page, tab="pictures", text=scene, present="1")
+    assert "way" not in query(page)
+    expect(page.locator("#caption-additive .board-square")).to_be_visible()
+    page.keyboard.press(" ")
+    states = "() => [...document.querySelectorAll('#caption-boards [data-replay]')].map((root) => root.dataset.replay)"
+    page.wait_for_function(f"() => ({states})().every((state) => state === 'playing')")
+    page.wait_for_function("() => document.querySelector('#caption-additive .lens-chosen')")
+    page.keyboard.press(" ")
+    assert page.evaluate(states) == ["paused", "paused"]
+    hidden = page.locator("#caption-additive .lens-to-come").count()
+    page.wait_for_timeout(1500)
+    assert page.locator("#caption-additive .lens-to-come").count() == hidden > 0
+    page.keyboard.press("Escape")
+    page.wait_for_selector("body:not(.presenting) #description textarea")
+    expect(page.locator("#caption-additive .lens-to-come")).to_have_count(0)
+    assert "present" not in query(page) and query(page)["text"] == scene
+
+
+def test_pictures_have_a_list_of_their_own(open_page: Callable[..., Page]) -> None:
+    page = open_page("?tab=pictures&present=1", wait_for="body.presenting #caption-additive .lens-chip")
+    page.keyboard.press("e")
+    box = page.locator(".stage-list textarea")
+    assert box.input_value().splitlines() == list(PREPARED)
+    # Neither is as the page would write it, and the last one is no scene: the arrows find their way all the same.
+    own = ["small red star 53 53 ,large blue circle 10 10", "A small  red star in the middle", "2 stars"]
+    box.fill("\n".join(own))
+    page.get_by_role("button", name="Keep").click()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#caption-additive .lens-said")).to_contain_text("a large blue circle at the top left")
+    page.keyboard.press("ArrowRight")
+    until_query(page, way="paint")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#caption-plain .lens-message")).to_contain_text("“2 stars” is no object")
+    expect(page.locator(".stage-place")).to_have_text("3 / 3")
+    page = again(page)
+    page.wait_for_selector("body.presenting #paint-additive .lens-chip", state="attached")
+    page.keyboard.press("e")
+    box = page.locator(".stage-list textarea")
+    assert box.input_value().splitlines() == own
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Translate").click()
+    page.keyboard.press("p")
+    page.keyboard.press("e")
+    assert box.input_value().splitlines() == list(EXAMPLES)
+    page.close()
+
+
+def test_what_pictures_shows_is_shared(open_page: Callable[..., Page]) -> None:
+    page = open_page("?tab=pictures", wait_for="#caption-additive .lens-chip")
+    page.locator("#new-scene").click()
+    page.wait_for_function("() => (new URLSearchParams(location.search).get('text') || '').split(',').length === 3")
+    shown = query(page)
+    assert shown["tab"] == "pictures" and "way" not in shown
+    page.locator("#description textarea").fill("A small red star in the middle")
+    page.locator("#description textarea").press("Enter")
+    until_query(page, way="paint", text="A small red star in the middle")
+
+
+STAGES = {
+    "translate": ("#attention-view", "#attention-view .ytick", LONG),
+    "compare": ("#duet", "#duet .duet-word", LONG),
+    "pictures": ("#caption-boards", "#caption-additive .heatmaplayer image", PREPARED[4]),
+    "pictures&way=paint": ("#paint-boards", "#paint-additive .heatmaplayer image", PREPARED[9]),
+}
+
+
+@pytest.mark.parametrize("tab", STAGES)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_stage_shows_the_view_and_nothing_else(open_page: Callable[..., Page], theme: str, tab: str) -> None:
     SCREENSHOTS.mkdir(exist_ok=True)
-    wait = "#duet .duet-word" if tab == "compare" else "#attention-view .ytick"
-    page = open_page(f"?present=1&text={quote(LONG)}&__theme={theme}&tab={tab}", wait_for=wait)
+    stage, wait, text = STAGES[tab]
+    page = open_page(f"?present=1&text={quote(text)}&__theme={theme}&tab={tab}", wait_for=wait)
     page.wait_for_function("() => !document.querySelector('.lens-growing')")
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_timeout(500)
         page.wait_for_function(f"() => !({CUT})().length")
         assert page.evaluate(CONTROLS) == []
-        assert page.locator("#duet" if tab == "compare" else "#attention-view").evaluate(FITS)
+        assert page.locator(stage).evaluate(FITS)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.screenshot(path=SCREENSHOTS / f"present-{tab}-{theme}-{width}.png")
+        page.screenshot(path=SCREENSHOTS / f"present-{stage[1:]}-{theme}-{width}.png")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_boards_on_a_phone_s_stage_stand_below_each_other(open_page: Callable[..., Page], theme: str) -> None:
+    page = open_page(
+        f"?present=1&tab=pictures&text={quote(PREPARED[4])}&__theme={theme}", width=390, height=800,
+        wait_for="#caption-additive .heatmaplayer image",
+    )  # fmt: skip
+    page.wait_for_timeout(500)
+    left, right = (page.locator(f"#caption-{side}").bounding_box() for side in ("plain", "additive"))
+    assert right["y"] >= left["y"] + left["height"] and left["width"] > 330
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.screenshot(path=SCREENSHOTS / f"present-caption-boards-{theme}-390.png")
 
 
 def test_nobody_is_moved_who_asked_for_rest(open_page: Callable[..., Page]) -> None:

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from gradio_client import Client
@@ -17,6 +18,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 from pptx import Presentation
 
+from seq2seq.demo.pictures_tab import DESCRIPTIONS, SCENES
+from seq2seq.scenes import COLOURS
 from tests.browser.conftest import SCREENSHOTS
 
 LONG = (
@@ -25,6 +28,7 @@ LONG = (
 )
 NASTY = 'The <b>old</b> dog </s> =1+1 sleeps & ${alert(1)} "here".'
 TABS = {"translate": "#take", "compare": "#take-both"}
+MENUS = TABS | {"caption": "#take-caption", "paint": "#take-paint"}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -38,8 +42,6 @@ def open_tab(open_page: Callable[..., Page]) -> Callable[..., Page]:
     """Opens a tab with a sentence in it, and the menu."""
 
     def open_it(tab: str, text: str, theme: str = "light", **options: Any) -> Page:
-        from urllib.parse import quote
-
         wait = "#attention-view .lens-chip" if tab == "translate" else "#right-map .xtick"
         page = open_page(f"?tab={tab}&text={quote(text)}&__theme={theme}", wait_for=wait, **options)
         shown = "#attention-view .lens-plot" if tab == "translate" else "#right-map .lens-plot"
@@ -58,10 +60,10 @@ def open_tab(open_page: Callable[..., Page]) -> Callable[..., Page]:
 
 def take(page: Page, tab: str, kind: str, folder: Path) -> Path:
     with page.expect_download() as download:
-        page.locator(f"{TABS[tab]} [data-kind={kind}]").click()
+        page.locator(f"{MENUS[tab]} [data-kind={kind}]").click()
     name = download.value.suggested_filename
     assert re.fullmatch(r"attention-lens[a-z0-9-]*\." + kind, name)
-    page.wait_for_function("([id, n]) => document.querySelector(id).textContent.includes(n)", arg=[TABS[tab], name])
+    page.wait_for_function("([id, n]) => document.querySelector(id).textContent.includes(n)", arg=[MENUS[tab], name])
     download.value.save_as(folder / name)
     return folder / name
 
@@ -219,6 +221,108 @@ def test_what_was_typed_stays_text(
     svg = ElementTree.parse(take(page, tab, "svg", tmp_path)).getroot()
     assert svg.find(f"{SVG}title").text == NASTY
     assert {element.tag for element in svg.iter()}.isdisjoint({f"{SVG}b", f"{SVG}script", f"{SVG}image"})
+
+
+WAYS = {"caption": quote(SCENES[1]), "paint": f"{quote(DESCRIPTIONS[1])}&way=paint"}
+SAYING = {"caption": "a small red star at the top left", "paint": "a small yellow circle at the top left"}
+
+
+@pytest.fixture
+def open_pictures(open_page: Callable[..., Page]) -> Callable[..., Page]:
+    """Opens the tab Pictures with a scene or a description, and the menu of that direction."""
+
+    def open_it(way: str, theme: str = "light", **options: Any) -> Page:
+        page = open_page(
+            f"?tab=pictures&text={WAYS[way]}&__theme={theme}", wait_for=f"#{way}-additive .lens-chip", **options
+        )
+        page.locator(f"#take-{way}-menu > button").click()
+        page.wait_for_selector(f"#take-{way} .take-button")
+        page.wait_for_timeout(700)  # its contents are wired a moment after they are seen
+        return page
+
+    return open_it
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_pictures_open_with_no_network(
+    open_pictures: Callable[..., Page], offline: Callable[..., Page], way: str, tmp_path: Path
+) -> None:
+    page = open_pictures(way)
+    words = page.locator(f"#{way}-additive .lens-word").all_inner_texts()
+    said = page.locator(f"#{way}-boards .lens-caption:not(.board-pointed)").all_inner_texts()
+    saved = take(page, way, "html", tmp_path)
+    SCREENSHOTS.mkdir(exist_ok=True)
+    for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")):
+        opened = offline(saved, width, scheme)
+        assert opened.evaluate("document.documentElement.scrollWidth") <= width
+        opened.screenshot(path=SCREENSHOTS / f"offline-{way}-{scheme}-{width}.png", full_page=True)
+    assert [text for text in opened.locator("figcaption").all_inner_texts() if text] == words
+    body = opened.locator("body").inner_text()
+    assert SAYING[way] in body and all(sentence in body for sentence in said) and "No attention exists here" in body
+    # Pictures are seen, and pointing at a place of a panel tells its share.
+    side = 8 if way == "caption" else 16
+    assert opened.locator(f"figure svg[viewBox='0 0 {side} {side}']").count() == len(words) + 2
+    star = opened.locator("figure").filter(has_text="star" if way == "caption" else "yellow").first
+    assert re.fullmatch(r"[a-p]\d+: [1-9]\d* %", star.locator("rect title").first.text_content())
+    opened.locator("details summary").click()
+    assert re.search(r"\d+\.\d %", opened.locator("table").inner_text())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_drawings_of_pictures_are_sharp_and_whole_on_a_dark_page(
+    open_pictures: Callable[..., Page], browser: Browser, way: str, tmp_path: Path
+) -> None:
+    page = open_pictures(way, theme="dark")
+    words = page.locator(f"#{way}-additive .lens-word").all_inner_texts()
+    svg, png = (take(page, way, kind, tmp_path) for kind in ("svg", "png"))
+    root = ElementTree.parse(svg).getroot()
+    width, height = int(root.get("width")), int(root.get("height"))
+    image = Image.open(png).convert("RGB")
+    assert image.size == (2 * width, 2 * height)
+    assert {image.getpixel(corner) for corner in ((0, 0), (2 * width - 1, 2 * height - 1))} == {(255, 255, 255)}
+    colours = {colour for _, colour in image.getcolors(1_000_000)}
+    assert tuple(bytes.fromhex(COLOURS["red" if way == "caption" else "yellow"][1:])) in colours, "the picture is in it"
+    assert set(words) <= {element.text for element in root.iter(f"{SVG}text")}
+    shown = browser.new_page(viewport={"width": width, "height": height})
+    shown.goto(svg.as_uri())
+    for x, y, right, bottom in shown.evaluate(
+        "[...document.querySelectorAll('text')].map((t) => t.getBoundingClientRect())"
+        ".map((b) => [b.left, b.top, b.right, b.bottom])"
+    ):
+        assert x >= 0 and y >= 0 and right <= width and bottom <= height
+    image.save(SCREENSHOTS / f"drawing-{way}.png")
+    shown.close()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_numbers_of_pictures_are_safe_and_whole(open_pictures: Callable[..., Page], way: str, tmp_path: Path) -> None:
+    page = open_pictures(way)
+    saved = json.loads(take(page, way, "json", tmp_path).read_text(encoding="utf-8"))
+    assert saved["left"]["attention"] is None and saved["right"]["checkpoint"].endswith("additive")
+    raw = take(page, way, "csv", tmp_path).read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    own = [float(row["weight"]) for row in rows if row["checkpoint"] == saved["right"]["checkpoint"]]
+    assert own == pytest.approx([weight for row in saved["right"]["attention"] for weight in row], abs=1e-6)
+
+
+def test_pictures_say_it_in_the_visitor_s_language(
+    open_pictures: Callable[..., Page], offline: Callable[..., Page], tmp_path: Path
+) -> None:
+    for locale, tag, said in (("fr-FR", "fr", "Aucune attention"), ("zh-CN", "zh-CN", "注意力")):
+        page = offline(take(open_pictures("paint", locale=locale), "paint", "html", tmp_path))
+        assert page.locator("html").get_attribute("lang") == tag and said in page.locator("body").inner_text()
+        page.screenshot(path=SCREENSHOTS / f"offline-paint-{tag}.png", full_page=True)
+
+
+def test_where_a_picture_was_refused_there_is_nothing_to_take(open_pictures: Callable[..., Page]) -> None:
+    page = open_pictures("paint")
+    page.locator("#description textarea").fill("a pink elephant")
+    page.locator("#description textarea").press("Enter")
+    page.wait_for_selector("#paint-plain .lens-message:not([hidden])")
+    page.locator("#take-paint [data-kind=svg]").click()
+    page.get_by_text("no picture stands here").wait_for()
 
 
 def test_it_works_from_the_keyboard_and_is_said(open_tab: Callable[..., Page]) -> None:

@@ -53,6 +53,7 @@ def test_half_a_character_costs_no_link() -> None:
 
 def test_a_stage_shows_what_can_be_presented_only() -> None:
     assert links.tab(opened("tab=compare&present=1")) == links.tab(opened("tab=compare"))
+    assert links.tab(opened("tab=pictures&present=1")) == links.tab(opened("tab=pictures")) != gr.skip()
     assert links.tab(opened("tab=batch&present=1")) == gr.skip() != links.tab(opened("tab=batch"))
 
 

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from seq2seq.demo import links, models, pictures_tab
+from seq2seq.demo.picture_pairs import Asked
 from seq2seq.demo.scene_editor import editor
 from seq2seq.grammar import caption_of, read_caption
 from seq2seq.scenes import CELLS, SIDE, parse_code
@@ -30,7 +31,7 @@ def test_scenes_are_no_translators() -> None:
 
 @pytest.mark.parametrize("code", pictures_tab.SCENES)
 def test_a_caption_board_shows_what_the_model_says(code: str) -> None:
-    plain, additive, table = pictures_tab.describe(code)
+    plain, additive, table, _ = pictures_tab.describe(Asked(code))
     json.dumps([plain, additive], allow_nan=False)
     for board, name in zip((plain, additive), pictures_tab.CAPTIONERS):
         made = models.picture_model(name).translate(code)
@@ -45,7 +46,7 @@ def test_a_caption_board_shows_what_the_model_says(code: str) -> None:
 
 @pytest.mark.parametrize("text", pictures_tab.DESCRIPTIONS)
 def test_a_painting_board_shows_what_the_model_paints(text: str) -> None:
-    plain, additive, table = pictures_tab.paint(text)
+    plain, additive, table, _ = pictures_tab.paint(text)
     json.dumps([plain, additive], allow_nan=False)
     for board, name in zip((plain, additive), pictures_tab.PAINTERS):
         letters = [word[-1] for word in models.picture_model(name).translate(text).translation.split()]
@@ -64,7 +65,7 @@ def test_a_painting_board_shows_what_the_model_paints(text: str) -> None:
 
 def test_a_new_scene_is_what_was_asked_for() -> None:
     for count in (1, 5):
-        _, composing, _, board, _ = pictures_tab.new_scene(count, True)
+        _, composing, _, board, *_ = pictures_tab.new_scene(count, True)
         assert board["words"] and len(composing["things"]) == count and not composing["asked"]
     codes = {links_code(pictures_tab.new_scene(3, False)[2]["link"]) for _ in range(3)}
     assert len(codes) == 3 and all(len(parse_code(code).things) == 3 for code in codes)
@@ -75,10 +76,10 @@ def links_code(link: str) -> str:
 
 
 def test_words_outside_of_the_grammar_are_named_and_refused() -> None:
-    board, other, table = pictures_tab.paint("a small pink elephant at the top")
+    board, other, table, text = pictures_tab.paint("a small pink elephant at the top")
     assert (
         board["message"] == "These words are not in the grammar of the scenes: pink, elephant."
-        and other is table is None
+        and other is table is text is None
     )
 
 
@@ -96,7 +97,7 @@ def test_no_text_is_a_traceback(text: str) -> None:
 
 @pytest.mark.parametrize("code", ["", "a red dog", "large red circle 1 1", "large red circle 32 32" * 300])
 def test_a_scene_that_is_none_is_refused(code: str) -> None:
-    board, *_ = pictures_tab.describe(code)
+    board, *_ = pictures_tab.describe(Asked(code))
     assert board["message"] and "\n" not in board["message"]
 
 
@@ -104,7 +105,7 @@ def test_a_picture_of_one_s_own_is_described_with_a_warning(tmp_path: Path) -> N
     scene = parse_code(CODE)
     path = tmp_path / "mine.png"
     scene.draw(5).save(path)
-    plain, additive, _ = pictures_tab.describe_file(str(path))
+    plain, additive, *_ = pictures_tab.describe_file(str(path))
     for board in (plain, additive):
         assert any("off the training path" in warning for warning in board["warnings"]) and not board["caption"]
     # Drawn by us and only larger, it is read as the scene it is.
@@ -124,20 +125,20 @@ def test_bad_pictures_are_refused_with_a_reason(tmp_path: Path) -> None:
 
 
 def test_links_open_both_directions() -> None:
-    link = pictures_tab.describe(CODE)[0]["link"]
+    link = pictures_tab.describe(Asked(CODE))[0]["link"]
     shown = pictures_tab.from_link(opened(link))
     assert shown[0] is True and shown[2]["link"] == link and shown[-3:-1] == (pictures_tab.DESCRIPTIONS[1], CODE)
     assert [thing["shape"] for thing in shown[1]["things"]] == [thing.shape for thing in parse_code(CODE).things]
     link = pictures_tab.paint(TEXT)[0]["link"]
     shown = pictures_tab.from_link(opened(link))
-    assert shown[5]["link"] == link and shown[-3] == TEXT and not shown[-1]["visible"]
+    assert shown[6]["link"] == link and shown[-3] == TEXT and not shown[-1]["visible"]
     assert not links.asked(opened(link), links.TRANSLATE)
 
 
 @pytest.mark.parametrize("way", [links.CAPTION, links.PAINT])
 def test_a_text_of_another_tab_shows_the_tab_s_own_first_scene(way: str) -> None:
     request = opened(links.query(links.PICTURES, text="A man in a blue shirt is riding a bicycle.", way=way))
-    _, composing, caption, _, _, painting, *_, text, chosen, note = pictures_tab.from_link(request)
+    _, composing, caption, _, _, _, painting, *_, text, chosen, note = pictures_tab.from_link(request)
     assert chosen == pictures_tab.SCENES[3] and text == pictures_tab.DESCRIPTIONS[1]
     assert "message" not in caption and "message" not in painting and len(composing["things"]) == 4
     assert note["value"] == pictures_tab.NO_SCENE and note["visible"]
@@ -154,21 +155,37 @@ def test_a_list_that_is_left_changes_nothing_beside_a_composed_scene() -> None:
     assert len(chosen) == len(pictures_tab.picked(None)) and chosen[0] == editor(parse_code(pictures_tab.SCENES[0]))
 
 
+def test_a_code_that_is_presented_is_described() -> None:
+    chosen, composing, _, board, *_ = pictures_tab.sent(CODE)
+    assert chosen["value"] == CODE and len(composing["things"]) == 3 and board["said"] == caption_of(parse_code(CODE))
+    assert pictures_tab.sent("small red star 32 32")[0]["value"] is None
+    assert (
+        pictures_tab.sent("2 circles")[2]["message"]
+        == "“2 circles” is no object; write it as “large red circle 32 10”."
+    )
+
+
+def test_what_is_prepared_is_told_apart_by_its_numbers() -> None:
+    """As `present.js` does."""
+    for text in pictures_tab.PREPARED:
+        assert (text in pictures_tab.SCENES) == any(letter.isdigit() for letter in text)
+
+
 def test_what_is_composed_is_described() -> None:
-    chosen, composing, _, board, _ = pictures_tab.compose(SimpleNamespace(code=CODE, asked=7))
+    chosen, composing, _, board, *_ = pictures_tab.compose(SimpleNamespace(code=CODE, asked=7))
     assert composing["asked"] == 7 and chosen["value"] is None and board["said"] == caption_of(parse_code(CODE))
 
 
 @pytest.mark.parametrize("code", [None, 5, "x", "large red circle 1 1", "large red circle 32 32, " * 1000])
 def test_what_a_program_composes_is_refused(code: object) -> None:
-    _, _, board, other, table = pictures_tab.compose(SimpleNamespace(code=code, asked="x"))
+    _, _, board, other, table, _ = pictures_tab.compose(SimpleNamespace(code=code, asked="x"))
     assert board["message"] and "\n" not in board["message"] and other is table is None
 
 
 def test_a_drawing_is_described_with_a_warning() -> None:
     """A large red square in the middle, as one would fill it in."""
     rows = ["w" * 64] * 23 + ["w" * 23 + "r" * 18 + "w" * 23] * 18 + ["w" * 64] * 23
-    plain, additive, _ = pictures_tab.describe_sketch(SimpleNamespace(letters="".join(rows)))
+    plain, additive, *_ = pictures_tab.describe_sketch(SimpleNamespace(letters="".join(rows)))
     assert additive["said"] == "a large red square in the middle"
     for board in (plain, additive):
         assert any("off the training path" in warning for warning in board["warnings"]) and not board["caption"]
@@ -196,7 +213,7 @@ def test_without_the_checkpoints_the_tab_says_so(tmp_path: Path, monkeypatch: py
     models.picture_model.cache_clear()
     pictures_tab.scores.cache_clear()
     try:
-        assert "scenes-caption-plain" in pictures_tab.describe(CODE)[0]["message"]
+        assert "scenes-caption-plain" in pictures_tab.describe(Asked(CODE))[0]["message"]
         assert pictures_tab.charts()[0]["figure"] is None
     finally:
         models.picture_model.cache_clear()
