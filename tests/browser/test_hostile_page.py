@@ -75,11 +75,11 @@ def test_typed_into_translate_and_asked_about(open_page: Callable[..., Page]) ->
 
 
 def test_as_the_text_of_a_link(open_page: Callable[..., Page]) -> None:
+    page = None
     for value, tab in zip(VALUES.values(), cycle(WAIT)):
-        page = open_page(f"?tab={tab}&text={quote(value)}&reference={quote(value)}", wait_for=WAIT[tab])
+        page = open_page(f"?tab={tab}&text={quote(value)}&reference={quote(value)}", wait_for=WAIT[tab], page=page)
         page.wait_for_timeout(300)
         assert_nothing_ran(page)
-        page.close()
 
 
 @pytest.mark.parametrize("tab", ["translate", "compare", "inside", "batch"])
