@@ -95,6 +95,12 @@ def open_page(
         "dialog": lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()),
     }
 
+    def leave(page: Page) -> None:
+        """Ends what the page is doing; what it says of that is no problem."""
+        for event, handler in heard.items():
+            page.remove_listener(event, handler)
+        page.goto("about:blank")
+
     def open_it(
         query: str = "",
         width: int = 1280,
@@ -106,8 +112,10 @@ def open_page(
         if page is None:
             page = spare[locale].pop() if spare[locale] else visitor(locale).new_page()
             opened.append((page, locale))
-            for event, handler in heard.items():
-                page.on(event, handler)
+        else:
+            leave(page)
+        for event, handler in heard.items():
+            page.on(event, handler)
         page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(60_000)
         kept = {"origin": server, "storageTypes": "cookies,local_storage,indexeddb"}
@@ -120,12 +128,10 @@ def open_page(
 
     yield open_it
     for page, locale in opened:
+        leave(page)
         page.context.clear_permissions()
-        for event, handler in heard.items():
-            page.remove_listener(event, handler)
         page.unroute_all()
         page.emulate_media(color_scheme="light", reduced_motion="no-preference")
-        page.goto("about:blank")
         page.mouse.move(0, 0)
         spare[locale].append(page)
     assert problems == []
