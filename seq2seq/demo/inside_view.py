@@ -19,7 +19,7 @@ class InsideView(PageComponent):
 
     SCRIPT = "inside_view.js"
 
-    def postprocess(  # ty: ignore[invalid-method-override]: the script takes a text
+    def postprocess(  # ty: ignore[incompatible-method-override]: the script takes a text
         self, value: dict[str, Any] | None
     ) -> str:
         """As text: at every event of the page Gradio copies all values in it, number by number, and here are very many."""
