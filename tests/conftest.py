@@ -45,6 +45,11 @@ UNSEEN = (
 """Sentences of those words in an order that the tokenizer was not trained on, of different lengths."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes take one file after the other, one that takes minutes must not come last, alone."""
+    items.sort(key=lambda item: item.path.name != "test_training.py")
+
+
 @pytest.fixture(scope="session")
 def tokenizer() -> Tokenizer:
     return Tokenizer.train((ENGLISH + FRENCH) * 3, vocab_size=150)

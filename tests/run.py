@@ -96,7 +96,7 @@ def main() -> int:
         return 1
     say(f"browser: {chromium or 'the one of playwright'}")
     # A file's tests stay in one process, which starts its own page and browser; those of tests/browser, which take longest,
-    # come first, as they are found, so that no process is alone with one at the end.
+    # come first, as they are found (but see tests/conftest.py), so that no process is alone with one at the end.
     workers = ["-n", str(min(os.cpu_count() or 1, WORKERS)), "--dist", "loadfile", "--no-loadscope-reorder"]
     tests = [sys.executable, "-m", "pytest", *workers, *sys.argv[1:]]  # a later -n wins: `-n 0 --pdb`
     environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"CHROMIUM": chromium}

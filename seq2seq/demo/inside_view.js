@@ -365,8 +365,9 @@ function connect() {
 
 // -- all of it ------------------------------------------------------------------------------------------------------
 
+let view = null; // what the value says, which is a text: see inside_view.py
+
 function go(wanted) {
-  const view = props.value;
   if (!view || view.message) return;
   step = Math.min(view.steps.length - 1, Math.max(0, wanted));
   silence();
@@ -386,7 +387,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 function render() {
-  const view = props.value;
+  view = JSON.parse(props.value);
   if (!present(view, message, body)) return;
   const key = JSON.stringify([view.checkpoint, view.text, view.steps.map((at) => at.written)]);
   if (key !== current) {

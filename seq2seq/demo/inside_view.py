@@ -6,6 +6,7 @@ Left stands what was written before, right what the decoder remembers, in the mi
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from seq2seq.demo.component import PageComponent
@@ -17,6 +18,15 @@ class InsideView(PageComponent):
     """Shows what `inside_view` made."""
 
     SCRIPT = "inside_view.js"
+
+    def postprocess(  # ty: ignore[incompatible-method-override]: the script takes a text
+        self, value: dict[str, Any] | None
+    ) -> str:
+        """As text: at every event of the page Gradio copies all values in it, number by number, and here are very many."""
+        return json.dumps(value)
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "string"}
 
 
 MISSING = (

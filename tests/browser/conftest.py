@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -73,33 +74,66 @@ def visitor(browser: Browser) -> Callable[[str], BrowserContext]:
     return cache(lambda locale: browser.new_context(locale=locale))
 
 
+@pytest.fixture(scope="session")
+def spare() -> dict[str, list[Page]]:
+    """Empty pages by language, for the next test: a process of the browser that has had the page before has its scripts
+    compiled, which is most of the work of opening it."""
+    return defaultdict(list)
+
+
 @pytest.fixture
-def open_page(server: str, visitor: Callable[[str], BrowserContext]) -> Iterator[Callable[..., Page]]:
+def open_page(
+    server: str, visitor: Callable[[str], BrowserContext], spare: dict[str, list[Page]]
+) -> Iterator[Callable[..., Page]]:
     """Opens the page, for who was never here, and waits until its first picture is drawn. At the end nothing may have gone
-    wrong in the browser, and nothing may have been asked of another host."""
-    pages, problems, hosts = [], [], set()
+    wrong in the browser, and nothing may have been asked of another host. It opens in `page`, if that is given."""
+    opened, problems, hosts = [], [], set()
+    heard = {
+        "request": lambda request: hosts.add(request.url.split("/")[2] if "://" in request.url else ""),
+        "pageerror": lambda error: problems.append(f"error: {error}"),
+        "console": lambda m: problems.append(f"console: {m.text}") if m.type == "error" else None,
+        "dialog": lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()),
+    }
+
+    def leave(page: Page) -> None:
+        """Ends what the page is doing; what it says of that is no problem."""
+        for event, handler in heard.items():
+            page.remove_listener(event, handler)
+        page.goto("about:blank")
 
     def open_it(
-        query: str = "", width: int = 1280, height: int = 1000, wait_for: str = ".lens-chip", locale: str = "en-US"
+        query: str = "",
+        width: int = 1280,
+        height: int = 1000,
+        wait_for: str = ".lens-chip",
+        locale: str = "en-US",
+        page: Page | None = None,
     ) -> Page:
-        page = visitor(locale).new_page()
-        pages.append(page)
+        if page is None:
+            page = spare[locale].pop() if spare[locale] else visitor(locale).new_page()
+            opened.append((page, locale))
+        else:
+            leave(page)
+        for event, handler in heard.items():
+            page.on(event, handler)
         page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(60_000)
-        page.on("request", lambda request: hosts.add(request.url.split("/")[2] if "://" in request.url else ""))
-        page.on("pageerror", lambda error: problems.append(f"error: {error}"))
-        page.on("console", lambda m: problems.append(f"console: {m.text}") if m.type == "error" else None)
-        page.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         kept = {"origin": server, "storageTypes": "cookies,local_storage,indexeddb"}
-        page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", kept)
+        session = page.context.new_cdp_session(page)
+        session.send("Storage.clearDataForOrigin", kept)
+        session.detach()
         page.goto(f"{server}/{query}")
         page.wait_for_selector(wait_for)
         return page
 
     yield open_it
-    for page in pages:
+    for page, locale in opened:
+        leave(page)
         page.context.clear_permissions()
-        page.close()
+        page.unroute_all()
+        page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+        page.mouse.move(0, 0)
+        spare[locale].append(page)
     assert problems == []
     assert hosts - {server.removeprefix("http://"), ""} == set(), "the page asked other hosts"
 

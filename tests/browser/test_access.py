@@ -24,6 +24,8 @@ RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
     "resultTypes": ["violations", "incomplete"],
 }
+COLOURS = RULES | {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+"""What can be another in the dark: all other rules are about names, roles and sizes, and were asked in the light."""
 READY = {
     "translate": "#attention-view .xtick",
     "compare": "#right-map .xtick",
@@ -83,7 +85,8 @@ STRETCHED = """() => [...document.querySelectorAll('p, li')]
 
 def problems(page: Page, where: str | None = None) -> list[str]:
     """What axe finds with serious or critical impact, and what it left open and is too faint. Nothing is excluded."""
-    found = Axe().run(page, context=where, options=RULES).response
+    is_dark = page.evaluate("document.body.classList.contains('dark')")
+    found = Axe().run(page, context=where, options=COLOURS if is_dark else RULES).response
     bad = [
         f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}"
         for rule in found["violations"]

@@ -75,11 +75,11 @@ def test_typed_into_translate_and_asked_about(open_page: Callable[..., Page]) ->
 
 
 def test_as_the_text_of_a_link(open_page: Callable[..., Page]) -> None:
+    page = None
     for value, tab in zip(VALUES.values(), cycle(WAIT)):
-        page = open_page(f"?tab={tab}&text={quote(value)}&reference={quote(value)}", wait_for=WAIT[tab])
+        page = open_page(f"?tab={tab}&text={quote(value)}&reference={quote(value)}", wait_for=WAIT[tab], page=page)
         page.wait_for_timeout(300)
         assert_nothing_ran(page)
-        page.close()
 
 
 @pytest.mark.parametrize("tab", ["translate", "compare", "inside", "batch"])
@@ -188,17 +188,22 @@ SLIPPED_IN = {
 
 
 @contextmanager
-def watched(server: str, context: BrowserContext, query: str = "") -> Iterator[Page]:
-    """The page, where violations of its policy are kept instead of failing the test: what was stopped, and where from."""
+def watched(context: BrowserContext) -> Iterator[Page]:
+    """For the page, where violations of its policy are kept instead of failing the test: what was stopped, and where from."""
     page = context.new_page()
     page.add_init_script(
         "window.violations = []; document.addEventListener('securitypolicyviolation', (e) =>"
         " window.violations.push(`${e.effectiveDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`))"
     )
     page.set_default_timeout(60_000)
-    page.goto(f"{server}/{query}")
     yield page
     page.close()
+
+
+@pytest.fixture(scope="module")
+def watching(visitor: Callable[[str], BrowserContext]) -> Iterator[Page]:
+    with watched(visitor("en-US")) as page:
+        yield page
 
 
 OPENED = {
@@ -212,27 +217,27 @@ OPENED = {
 
 
 @pytest.mark.parametrize("query", OPENED)
-def test_the_page_itself_violates_nothing(server: str, visitor: Callable[[str], BrowserContext], query: str) -> None:
+def test_the_page_itself_violates_nothing(server: str, watching: Page, query: str) -> None:
     """On no tab, with everything on it opened, in no language."""
-    with watched(server, visitor("en-US"), query) as page:
-        page.wait_for_selector(OPENED[query])
-        closed = page.locator(".label-wrap:not(.open) >> visible=true")  # Gradio's accordions
-        for _ in range(closed.count()):
-            closed.first.click()
-            page.wait_for_timeout(300)
-        for menu in page.locator("#take-menu > button, #take-both-menu > button, #ask > button").all():
-            if menu.is_visible():
-                menu.click()
-        page.wait_for_timeout(1000)
-        assert page.evaluate("typeof window.lensTexts") == "object", (
-            "the script that the visitor's language brought ran"
-        )
-        assert page.evaluate("window.violations") == []
+    page = watching
+    page.goto(f"{server}/{query}")
+    page.wait_for_selector(OPENED[query])
+    closed = page.locator(".label-wrap:not(.open) >> visible=true")  # Gradio's accordions
+    for _ in range(closed.count()):
+        closed.first.click()
+        page.wait_for_timeout(300)
+    for menu in page.locator("#take-menu > button, #take-both-menu > button, #ask > button").all():
+        if menu.is_visible():
+            menu.click()
+    page.wait_for_timeout(1000)
+    assert page.evaluate("typeof window.lensTexts") == "object", "the script that the visitor's language brought ran"
+    assert page.evaluate("window.violations") == []
 
 
 @pytest.fixture(scope="module")
 def page_of_ones_own(server: str, visitor: Callable[[str], BrowserContext]) -> Iterator[Page]:
-    with watched(server, visitor("en-US")) as page:
+    with watched(visitor("en-US")) as page:
+        page.goto(server)
         page.wait_for_selector(".lens-chip")
         yield page
 

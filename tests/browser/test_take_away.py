@@ -84,16 +84,16 @@ def without_time(made: Any) -> Any:
 @pytest.fixture
 def offline(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Opens a file with the network off. Nothing may go wrong, and nothing may be asked for but the file."""
-    contexts, problems = [], []
+    context, problems = browser.new_context(offline=True), []
+    page = context.new_page()
+    page.on("request", lambda r: problems.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else 0)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    page.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.dismiss()))
 
     def open_it(path: Path, width: int = 1280, scheme: str = "light") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda r: problems.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else 0)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-        page.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.dismiss()))
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
         page.goto(path.as_uri())
         page.wait_for_function(
             "() => [...document.querySelectorAll('.plot')].every((p) => p.querySelector('.heatmaplayer image'))"
@@ -101,8 +101,7 @@ def offline(browser: Browser) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_it
-    for context in contexts:
-        context.close()
+    context.close()
     assert problems == []
 
 
@@ -114,14 +113,13 @@ def test_the_web_page_opens_with_no_network(
     answer = asked(api, tab, LONG)
     made = answer if tab == "translate" else answer["right"]
     SCREENSHOTS.mkdir(exist_ok=True)
-    for width in (1280, 390):
-        for scheme in ("light", "dark"):
+    for width in (390, 1280):
+        for scheme in ("dark", "light"):
             page = offline(saved, width, scheme)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             page.screenshot(path=SCREENSHOTS / f"offline-{tab}-{scheme}-{width}.png", full_page=True)
             ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
             assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
-    page = offline(saved)
     plots = page.locator(".plot")
     assert plots.count() == (1 if tab == "translate" else 4)
     drawn = page.evaluate("[...document.querySelectorAll('.plot')].map((p) => [p.data[0].z, p.data[0].zmax])")

@@ -72,3 +72,10 @@ def test_a_link_is_for_one_tab() -> None:
     assert links.asked(request(text=TEXT, tab="nonsense"), links.TRANSLATE)
     assert not links.asked(request(tab="inside"), links.INSIDE), "no text, nothing to do"
     assert [links.beam_size({"beam": beam}) for beam in ("3", "11", "0", "x")] == [3, 1, 1, 1]
+
+
+def test_the_page_is_given_text() -> None:
+    """An object of so many numbers would make every event of the page slow."""
+    shown = inside_tab.look("A dog sleeps.", models.names()[0])
+    given = inside_view.InsideView(None).postprocess(shown)
+    assert isinstance(given, str) and json.loads(given) == shown
