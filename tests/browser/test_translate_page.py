@@ -51,7 +51,7 @@ def translate(page: Page, text: str) -> None:
 
 def choose_model(page: Page, label: str) -> None:
     page.locator("#checkpoint input").click()
-    page.get_by_role("option", name=label).click()
+    page.get_by_role("option", name=label, exact=True).click()
 
 
 def french(page: Page) -> str:

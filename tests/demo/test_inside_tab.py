@@ -76,6 +76,6 @@ def test_a_link_is_for_one_tab() -> None:
 
 def test_the_page_is_given_text() -> None:
     """An object of so many numbers would make every event of the page slow."""
-    shown = inside_tab.look("A dog sleeps.", models.names()[0])
+    shown, *_ = inside_tab.look("A dog sleeps.", models.names()[0])
     given = inside_view.InsideView(None).postprocess(shown)
     assert isinstance(given, str) and json.loads(given) == shown
