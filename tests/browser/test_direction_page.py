@@ -23,11 +23,16 @@ def api(server: str) -> Client:
     return Client(server, verbose=False)
 
 
+def grown(page: Page) -> None:
+    """Waits until the translation is whole."""
+    page.wait_for_function("() => !document.querySelector('#attention-view .lens-growing')")
+
+
 def turn_around(page: Page, to: str) -> None:
     """Presses ⇄ and waits for the sentence in the other language."""
     page.locator("#turn").click()
     page.wait_for_function("to => document.querySelector('#attention-view .lens-chips').lang === to", arg=to)
-    page.wait_for_selector("#attention-view .lens-chips:not(.lens-growing)")
+    grown(page)
 
 
 def choose(page: Page, box: str, label: str) -> None:
@@ -55,7 +60,8 @@ def test_it_turns_around_and_back(open_page: Callable[..., Page], api: Client) -
     link = page.url
 
     page.locator(".examples button").nth(1).click()
-    settled(page, "#attention-view .lens-word", "filles")
+    settled(page, "#attention-view .lens-word", "girls")
+    grown(page)
     turn_around(page, "en")
     assert page.evaluate(LABELS) == ["English", "French"] and "girls" in source.input_value()
 
@@ -117,6 +123,6 @@ def test_screenshots(open_page: Callable[..., Page], theme: str) -> None:
         page = open_page(
             f"?checkpoint=fr-en-additive&text=Un+chat+noir+dort+sur+la+table.&__theme={theme}", width=width
         )
-        page.wait_for_selector("#attention-view .lens-chips:not(.lens-growing)")
+        grown(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.screenshot(path=SCREENSHOTS / f"direction-{theme}-{width}.png", full_page=True)
