@@ -100,5 +100,5 @@ def test_charts_speak_the_language_of_their_reader() -> None:
         "Sans «\u00a0%{x}\u00a0», «\u00a0%{y}\u00a0» perd %{z:.2f} de sa log-probabilité.<extra></extra>"
     )
     assert french["by_length"]["data"][0]["text"][0] == "3 phrases, intervalle à 95\u00a0% de 15,0 à 22,0"
-    assert growth(POINTS, LABELS, 30, "zh")["layout"]["xaxis"]["title"]["text"] == "英语句子的词数"
+    assert growth(POINTS, LABELS, 30, "zh")["layout"]["xaxis"]["title"]["text"] == "句子的词数"
     assert strip(np.zeros(4), "zh")["data"][0]["hovertemplate"] == "第 %{x} 个数：%{z:.2f}<extra></extra>"

@@ -387,7 +387,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 function render() {
-  view = JSON.parse(props.value);
+  view = props.value ? JSON.parse(props.value) : null;
   if (!present(view, message, body)) return;
   const key = JSON.stringify([view.checkpoint, view.text, view.steps.map((at) => at.written)]);
   if (key !== current) {

@@ -23,7 +23,7 @@ class InsideView(PageComponent):
         self, value: dict[str, Any] | None
     ) -> str:
         """As text: at every event of the page Gradio copies all values in it, number by number, and here are very many."""
-        return json.dumps(value)
+        return json.dumps(value) if value else ""
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "string"}
