@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 import pandas as pd
+from gradio.components import Component
 
 from seq2seq.comparison import different_words
 from seq2seq.demo import models
@@ -51,7 +52,7 @@ def word_choices(words: Sequence[str]) -> list[tuple[str, int]]:
 
 def controls(translation: Translation | None) -> tuple[Any, ...]:
     """What can be chosen of this translation: target word, its candidates, source words to take away, step and source word
-    to point; and the answers to the last sentence's questions go."""
+    to point."""
     source = word_choices(translation.source_words) if translation else []
     target = word_choices(translation.target_words) if translation else []
     pointing = [(say("nowhere"), -1), *source]
@@ -63,11 +64,12 @@ def controls(translation: Translation | None) -> tuple[Any, ...]:
         gr.update(choices=pointing, value=-1),
         gr.update(value=LEARNED),
         gr.update(choices=[], value=None),
-        "",
-        "",
-        gr.update(value=pd.DataFrame(), visible=False),
-        None,
     )
+
+
+def forgotten() -> tuple[Any, ...]:
+    """No answers, as when another sentence is asked for: tree, words, costs, picture."""
+    return "", "", gr.update(value=pd.DataFrame(), visible=False), None
 
 
 def step_of(translation: Translation | None, word: int | None) -> int | None:
@@ -175,7 +177,11 @@ def others(translation: Translation | None, beam_size: float) -> tuple[Any, str,
     choices = [
         (say(FOUND, rank=i, text=made.translation, value=made.log_prob), i - 1) for i, made in enumerate(found, 1)
     ]
-    return gr.update(choices=choices, value=None), tree_html(root, translator.target_tokenizer.piece), found
+    return (
+        gr.update(choices=choices, value=None),
+        tree_html(root, translator.target_tokenizer.piece, translation.target_language),
+        found,
+    )
 
 
 def picked(translation: Translation | None, found: list[Translation] | None, index: int | None) -> Shown:
@@ -187,7 +193,7 @@ def picked(translation: Translation | None, found: list[Translation] | None, ind
     return answer(translation, found[index], say("Number {rank} of the beam:", rank=index + 1))
 
 
-def tree_html(node: Node, name: Any, depth: int = 0) -> str:
+def tree_html(node: Node, name: Any, language: str, depth: int = 0) -> str:
     """The beam as nested lists that unfold; pieces that nothing branched off stand in one line. What lies deeper than
     MAX_DEPTH is left out: no browser could show it."""
     top = depth == 0
@@ -199,12 +205,12 @@ def tree_html(node: Node, name: Any, depth: int = 0) -> str:
         last = last.children[0]
     text = escape("".join(pieces).strip() or say("start"))
     rank = "" if last.rank is None else f" <b>→ {say('number {rank}', rank=last.rank + 1)}</b>"
-    line = f"<span lang='fr'>{text}</span> <small>{say('{value:.2f}', value=last.total)}</small>{rank}"
+    line = f"<span lang='{language}'>{text}</span> <small>{say('{value:.2f}', value=last.total)}</small>{rank}"
     if last.children and depth == MAX_DEPTH:
         line += " …"
     if not last.children or depth == MAX_DEPTH:
         return f"<li>{line}</li>" if not top else f"<p>{line}</p>"
-    inner = "".join(tree_html(child, name, depth + 1) for child in last.children)
+    inner = "".join(tree_html(child, name, language, depth + 1) for child in last.children)
     body = f"<details{' open' if top else ''}><summary>{line}</summary><ul>{inner}</ul></details>"
     return body if top else f"<li>{body}</li>"
 
@@ -236,11 +242,12 @@ def matter(translation: Translation | None) -> tuple[str, Any, None]:
 # -- layout and wiring ---------------------------------------------------------------------------------------------
 
 
-def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[gr.components.Component]:
+def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> tuple[list[Component], list[Component]]:
     """Lays the panel out and wires it to the translation in `result`, whose picture is `above`, of words or of
     pieces as `unit` says.
 
-    Returns the components that another translation changes, in the order of `controls`.
+    Returns the components that another translation fills, in the order of `controls`, and those of the answers, which are for
+    one sentence, in the order of `forgotten`.
     """
     options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     latest: dict[str, Any] = {"trigger_mode": "always_last"} | options
@@ -296,4 +303,4 @@ def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[gr
     search.click(others, [result, size], [best, grown, found], **latest)
     best.input(picked, [result, found, best], shown, **latest)
     test.click(matter, result, [said, costs, picture], **latest)
-    return [word, offered, struck, step, point, turn, best, grown, said, costs, picture]
+    return [word, offered, struck, step, point, turn, best], [grown, said, costs, picture]

@@ -12,7 +12,7 @@ import gradio as gr
 import pandas as pd
 
 from seq2seq.demo import links, models
-from seq2seq.demo.ask_panel import ask_panel, controls
+from seq2seq.demo.ask_panel import ask_panel, controls, forgotten
 from seq2seq.demo.attention_view import MAX_CELLS, AttentionView, message, view
 from seq2seq.demo.links import BEAMS, PIECES, WORDS
 from seq2seq.demo.take_away import of_translation, take_away
@@ -240,7 +240,7 @@ def translate_tab(page: gr.Blocks) -> tuple[gr.Textbox, gr.Dropdown]:
         candidates = gr.Dataframe(label="Likeliest pieces at each step", interactive=False, elem_id="candidates")
     result = gr.State()
     take_away(of_translation, [result, unit, eos], "take")
-    questions = ask_panel(result, heatmap, unit)
+    questions, answers = ask_panel(result, heatmap, unit)
 
     outputs = [heatmap, written, result, weights, candidates]
     inputs = [text, checkpoint, beam, unit, eos]
@@ -253,6 +253,8 @@ def translate_tab(page: gr.Blocks) -> tuple[gr.Textbox, gr.Dropdown]:
         "outputs": [heatmap, weights, candidates],
     } | options
     asking = [text.submit, beam.input, asked.change]
+    # At once: afterwards they could be those of the new sentence already.
+    gr.on(asking, forgotten, None, answers, queue=False, api_visibility="private", show_progress="hidden")
     answered = gr.on(asking, translate, inputs, outputs, trigger_mode="always_last", **options).then(**redrawing)
     filling: dict[str, Any] = {"fn": controls, "inputs": result, "outputs": questions} | options
     answered.then(**filling)

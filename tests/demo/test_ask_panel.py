@@ -118,7 +118,7 @@ def test_nothing_to_ask_about_says_so() -> None:
 def test_words_are_text() -> None:
     assert ask_panel.marked(["<b>", "x"], [True, False]) == "<mark>&lt;b&gt;</mark> x"
     node = Node(2, 0.0, 0.0, children=[Node(7, -1.0, -1.0, rank=0)])
-    assert "<img" not in ask_panel.tree_html(node, lambda id: "<img src=x>")
+    assert "<img" not in ask_panel.tree_html(node, lambda id: "<img src=x>", "fr")
 
 
 @pytest.mark.parametrize(
@@ -171,5 +171,5 @@ def test_a_deep_tree_is_cut() -> None:
     for _ in range(600):
         node.children = [Node(5, -1.0, -1.0), Node(6, -2.0, -2.0)]
         node = node.children[0]
-    html = ask_panel.tree_html(root, lambda id: "x")
+    html = ask_panel.tree_html(root, lambda id: "x", "fr")
     assert html.count("<details") == ask_panel.MAX_DEPTH and "…" in html
