@@ -1,11 +1,12 @@
-"""More of what people type than a corpus has: names and numbers nobody has seen, and sentences typed without care."""
+"""More of what people type than a corpus has: names and numbers nobody has seen, sentences typed without care, single words."""
 
 from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 
-from seq2seq.data import Pair
+from seq2seq.data import Links, Pair
 
 WORD = re.compile(r"(?<![\w-])(?:[^\W\d_]{2,}|\d+)(?![\w-])")
 ONSETS = "b br c ch d dr f fr g gr h j k kr l m n p pr qu r s sh st t tr v w z".split()
@@ -14,6 +15,8 @@ CODAS = ["", "", "", *"k l m n nd r rt s ska th v x z".split()]
 RARE = "łŁşğőřčžåøñßþжДяλ王猫李ばん"
 """Letters of which a tokenizer for English and French knows few: the others are unknown pieces, to be copied as such."""
 RARE_SHARE = 0.15
+MOST_WORDS, LONGER = 4, 2
+"""Most words of an excerpt's source, and by how many its target may be longer."""
 
 
 def renamed(pair: Pair, draw: random.Random) -> Pair | None:
@@ -67,3 +70,41 @@ def slipped(text: str, draw: random.Random) -> str:
     at = draw.randrange(word.start() + 1, word.end() - 1)
     a, b = text[at], text[at + 1]
     return text[:at] + draw.choice((b + a, b, a + a + b)) + text[at + 2 :]
+
+
+def excerpt(
+    pair: Pair, source: Sequence[str], target: Sequence[str], links: Links, draw: random.Random
+) -> tuple[Pair, Links] | None:
+    """A few words in a row of the source, and those of the target that they are linked to, if these stand in a row too and are
+    linked to nothing else (a phrase pair, as Koehn et al. 2003 extract them), with the links between them.
+
+    source, target: the words of both texts, without `<eos>`, as the links (source, target) count them. None if the draw, which
+    is of one place, finds none there.
+    """
+    count = draw.randint(1, MOST_WORDS)
+    start = draw.randint(0, max(0, len(source) - count))
+    there = [j for i, j in links if start <= i < start + count]
+    if not there:
+        return None
+    first, last = min(there), max(there)
+    inside = frozenset((i - start, j - first) for i, j in links if first <= j <= last)
+    ends = {i for i, _ in inside}
+    if min(ends) != 0 or max(ends) != count - 1 or last - first >= count + LONGER:
+        return None
+    texts = cut_out(pair.source, source, start, start + count), cut_out(pair.references[0], target, first, last + 1)
+    if not all(any(letter.isalpha() for letter in text) for text in texts):
+        return None
+    return Pair(texts[0], (texts[1],)), inside
+
+
+def cut_out(text: str, words: Sequence[str], start: int, stop: int) -> str:
+    """The text from word `start` to the one before `stop`, with what stands between them; empty if the words are not in it."""
+    at, begin = 0, 0
+    for number, word in enumerate(words[:stop]):
+        found = text.find(word, at)
+        if found < 0:
+            return ""
+        if number == start:
+            begin = found
+        at = found + len(word)
+    return text[begin:at] if start < stop <= len(words) else ""

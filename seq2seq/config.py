@@ -115,6 +115,8 @@ class TrainConfig:
     reverse: whether the second column of all files is the source, and the first the target.
     rename, casual: of the pairs with a name or number on both sides, and of all pairs, the share of which a copy is added, with
         other names or typed in a hurry (`seq2seq.augment`), so that the model learns to copy and to forgive.
+    excerpt: of all pairs, the share of which a copy is tried of a few words only, with what they are linked to, so that it
+        knows texts of one word. It needs `links`.
     mixed_precision: "no", or "bf16": products in bfloat16, weights and sums in float32. Only training uses it.
     """
 
@@ -141,6 +143,7 @@ class TrainConfig:
     reverse: bool = False
     rename: float = 0.0
     casual: float = 0.0
+    excerpt: float = 0.0
 
     def __post_init__(self) -> None:
         at_least = {
@@ -163,7 +166,11 @@ class TrainConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1")
         if any(times < 0 for times in self.repeat):
             raise ValueError(f"repeat is {self.repeat}; a file cannot be seen less than 0 times")
-        for name in ("rename", "casual"):
+        if self.excerpt and not self.links:
+            raise ValueError(
+                f"excerpt is {self.excerpt}, but links say what belongs together; give a file of them for each"
+            )
+        for name in ("rename", "casual", "excerpt"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be from 0 to 1")
         if not 0 <= self.guide_weight < float("inf"):

@@ -47,6 +47,7 @@ HELP = {
     "reverse": "Train the other direction: from the second column of the files to the first.",
     "rename": "Share of the pairs with a name or number on both sides to which a copy with another one is added.",
     "casual": "Share of the pairs to which a copy is added with its source as typed in a hurry.",
+    "excerpt": "Share of the pairs of which a few words are tried as a pair of their own, by --links.",
     "join": "Share of training texts that are several pairs one after the other, so that long texts are seen too.",
 }
 LISTS = ("data", "valid", "repeat", "test", "links", "only")

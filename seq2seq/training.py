@@ -114,6 +114,11 @@ def encode_corpus(files: list[list[Pair]], config: TrainConfig, reader: Reader, 
                     raise DataError(f"{where}: a link to a word that is not there") from None
             pairs.append((source.ids, target.ids))
             repeat.append(times)
+        if config.excerpt:
+            for source, target, linked in excerpts(file, times, sources, targets, words, config, reader, tokenizer):
+                pairs.append((source.ids, target.ids))
+                repeat.append(1)
+                links.append(piece_links(source, target, linked))
     if not any(repeat):
         raise DataError(
             f"no pair with at most {config.max_pieces} pieces a side is left to train on; raise --max-pieces"
@@ -132,6 +137,32 @@ def varied(file: Sequence[Pair], times: int, config: TrainConfig) -> list[tuple[
             if draw.random() < config.casual:
                 copies.append((number, augment.casual(pair, draw), 1))
     return copies
+
+
+def excerpts(
+    file: Sequence[Pair],
+    times: int,
+    sources: Sequence[Pieces],
+    targets: Sequence[Pieces],
+    links: Sequence[Links],
+    config: TrainConfig,
+    reader: Reader,
+    tokenizer: Tokenizer,
+) -> Iterator[tuple[Pieces, Pieces, Links]]:
+    """Excerpts to be added to a file that is seen `times` an epoch, each time others."""
+    draw = random.Random(f"{config.seed} excerpts")
+    found = []
+    for pair, source, target, linked in zip(file, sources, targets, links):
+        words = [one.words[:-1] if one.words[-1:] == (SPECIALS[EOS],) else one.words for one in (source, target)]
+        for _ in range(times):
+            if draw.random() < config.excerpt and (one := augment.excerpt(pair, *words, linked, draw)):
+                found.append(one)
+    read = reader.encode_batch([pair.source for pair, _ in found])
+    written = tokenizer.encode_batch([pair.references[0] for pair, _ in found])
+    for source, target, (_, linked) in zip(read, written, found):
+        # A word may be cut another way where it stands alone; then its links would be to others.
+        if all(max(ends) < len(one.words) - 1 for one, ends in zip((source, target), zip(*linked))):
+            yield source, target, linked
 
 
 def still_there(links: Links, source: Pieces, new_source: Pieces, target: Pieces, new_target: Pieces) -> Links:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.augment import RARE, casual, made_up_name, made_up_number, renamed, slipped
+from seq2seq.augment import RARE, casual, excerpt, made_up_name, made_up_number, renamed, slipped
 from seq2seq.data import Pair
 from seq2seq.tokenizer import Tokenizer
 
@@ -90,3 +90,50 @@ def test_a_slip_moves_leaves_out_or_doubles_one_letter(text: str, seed: int) -> 
     first = same.index(False) if False in same else min(len(text), len(made))
     rest = len(text) - first
     assert text[-(rest - 2) :] == made[-(rest - 2) :] or rest <= 2 or made == text
+
+
+LONG = Pair("A black dog sleeps, I think.", ("Un chien noir dort, je crois.",))
+LINKS = frozenset({(0, 0), (1, 2), (2, 1), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7)})
+
+
+def excerpts(pair: Pair, links: frozenset[tuple[int, int]]) -> dict[str, tuple[str, frozenset[tuple[int, int]]]]:
+    source, target = (words(text)[:-1] for text in (pair.source, pair.references[0]))
+    drawn = (excerpt(pair, source, target, links, random.Random(seed)) for seed in range(400))
+    return {one[0].source: (one[0].references[0], one[1]) for one in drawn if one}
+
+
+def test_an_excerpt_is_words_in_a_row_and_all_that_they_are_linked_to() -> None:
+    found = excerpts(LONG, LINKS)
+    assert found["dog"] == ("chien", {(0, 0)})
+    assert found["black dog"] == ("chien noir", {(0, 1), (1, 0)})
+    assert "dog sleeps" not in found, "the words that it is linked to do not stand in a row"
+    assert found["sleeps, I think"][0] == "dort, je crois", "what stands between the words comes with them"
+    assert "A black" not in found, "between its words stands that of another"
+    assert "," not in found and "." not in found, "no letter"
+
+
+def test_an_excerpt_has_no_loose_end() -> None:
+    found = excerpts(LONG, LINKS - {(2, 1)})
+    assert "dog" not in found and "black dog" not in found and "dog sleeps" not in found
+    assert found["A black dog sleeps"][0] == "Un chien noir dort", "inside, a word may be linked to nothing"
+    assert excerpts(LONG, frozenset()) == {}
+
+
+def test_a_few_words_are_not_taken_for_many() -> None:
+    assert not excerpts(Pair("Dogs", ("Les chiens qui sont là",)), frozenset({(0, 0), (0, 4)}))
+
+
+@given(
+    st.text(max_size=30),
+    st.text(max_size=30),
+    st.frozensets(st.tuples(st.integers(0, 9), st.integers(0, 9))),
+    st.integers(),
+)
+def test_an_excerpt_stands_in_both_texts(source: str, target: str, links: frozenset, seed: int) -> None:
+    pair = Pair(source, (target,))
+    one = excerpt(pair, source.split(), target.split(), links, random.Random(seed))
+    if one:
+        (made, inside) = one
+        assert made.source in source and made.references[0] in target
+        assert len(made.source.split()) <= 4 and inside
+        assert {i for i, _ in inside} <= set(range(len(made.source.split())))

@@ -38,6 +38,7 @@ TRAIN_BAD = {
     "join": 1.0,
     "rename": 1.1,
     "casual": -0.1,
+    "excerpt": 0.5,  # without links
 }
 
 

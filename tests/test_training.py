@@ -404,6 +404,22 @@ def test_copies_are_added_with_the_links_that_still_hold(data, links, tmp_path):
     assert np.mean([len(found) for found in both.links]) > 2, "most links hold in the copies too"
 
 
+def test_excerpts_are_pairs_of_a_few_words_with_their_links(data, links, tmp_path):
+    config = short(data, links=links, max_steps=1)
+    bare = train(model_config(), config, tmp_path / "bare").corpus
+    run = train(model_config(), replace(config, excerpt=1.0), tmp_path / "more")
+    again = train(model_config(), replace(config, excerpt=1.0), tmp_path / "again")
+    more = run.corpus
+    assert more.pairs == again.corpus.pairs and set(bare.pairs) <= set(more.pairs)
+    added = [i for i, pair in enumerate(more.pairs) if pair not in bare.pairs]
+    assert len(added) > 20 and all(more.repeat[i] == 1 for i in added)
+    for i in added:
+        source, target = (" ".join(run.tokenizer.decode(ids).words[:-1]) for ids in more.pairs[i])
+        assert len(source.split()) <= 4 and len(toy.links(source, target)) == len(target.split()), "one for one"
+        found = piece_links(*run.tokenizer.encode_batch([source, target]), toy.links(source, target))
+        assert np.array_equal(more.links[i], found)
+
+
 def test_the_other_direction_swaps_pairs_and_links(data, links, tmp_path):
     """Training reversed is training on files whose columns, and whose links, were swapped by hand."""
     turned = []
