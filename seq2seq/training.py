@@ -144,7 +144,7 @@ def excerpts(
     times: int,
     sources: Sequence[Pieces],
     targets: Sequence[Pieces],
-    links: Sequence[Links],
+    links: Sequence[Links | None],
     config: TrainConfig,
     reader: Reader,
     tokenizer: Tokenizer,
@@ -153,6 +153,8 @@ def excerpts(
     draw = random.Random(f"{config.seed} excerpts")
     found = []
     for pair, source, target, linked in zip(file, sources, targets, links):
+        if linked is None:
+            continue
         words = [one.words[:-1] if one.words[-1:] == (SPECIALS[EOS],) else one.words for one in (source, target)]
         for _ in range(times):
             if draw.random() < config.excerpt and (one := augment.excerpt(pair, *words, linked, draw)):
