@@ -204,8 +204,10 @@ def opened(request: gr.Request) -> Iterator[Shown]:
     checkpoint = asked.get("checkpoint", models.names()[0])
     settings = links.beam_size(asked), *links.switches(asked)
     known = checkpoint if checkpoint in models.names() else gr.skip()
+    controls = asked["text"], known, *settings
     for shown in translate(asked["text"], checkpoint, *settings):
-        yield asked["text"], known, *settings, *shown
+        yield *controls, *shown
+        controls = (gr.skip(),) * 5  # once: somebody may already change them
 
 
 # -- layout and wiring ---------------------------------------------------------------------------------------------

@@ -15,13 +15,17 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 FLAGS = (
     "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync"
 ).split()
+
+PATIENCE = 60_000
+"""Milliseconds after which what should come to stand on a page never will. A busy machine takes long."""
+expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager
@@ -117,13 +121,17 @@ def open_page(
         for event, handler in heard.items():
             page.on(event, handler)
         page.set_viewport_size({"width": width, "height": height})
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE)
         kept = {"origin": server, "storageTypes": "cookies,local_storage,indexeddb"}
         session = page.context.new_cdp_session(page)
         session.send("Storage.clearDataForOrigin", kept)
         session.detach()
         page.goto(f"{server}/{query}")
-        page.wait_for_selector(wait_for)
+        try:
+            page.wait_for_selector(wait_for)
+        except TimeoutError as error:
+            stands = page.locator("body").inner_text()[:2000]
+            raise AssertionError(f"{page.url} has no {wait_for}; problems: {problems}; it says:\n{stands}") from error
         return page
 
     yield open_it

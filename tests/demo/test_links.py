@@ -60,10 +60,17 @@ def test_a_stage_shows_what_can_be_presented_only() -> None:
 @pytest.mark.parametrize("unit, eos", [(links.WORDS, False), (links.PIECES, True)])
 def test_translate_shows_again_what_it_linked_to(unit: str, eos: bool) -> None:
     *_, shown = translate_tab.translate(TEXT, "en-fr-multiplicative", 3, unit, eos)
-    *_, again = translate_tab.opened(opened(shown[0]["link"]))
-    text, checkpoint, beam, *switches, picture = again[:6]
+    text, checkpoint, beam, *switches = next(translate_tab.opened(opened(shown[0]["link"])))[:5]
     assert (text, checkpoint, beam, switches) == (shown[2].text, "en-fr-multiplicative", 3, [unit, eos])
-    assert picture == shown[0]
+    *_, again = translate_tab.opened(opened(shown[0]["link"]))
+    assert again[5] == shown[0]
+
+
+def test_a_link_fills_the_controls_once() -> None:
+    """While its translation grows, somebody may type."""
+    first, *grown = translate_tab.opened(opened(links.query(links.TRANSLATE, text=TEXT, beam=1)))
+    assert first[0] == TEXT and len(grown) > 2
+    assert all(value == gr.skip() for shown in grown for value in shown[:5])
 
 
 @pytest.mark.parametrize("question", [compare_tab.SAW, compare_tab.NEEDED])
