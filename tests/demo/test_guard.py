@@ -520,8 +520,8 @@ class Gate:
         monkeypatch.setattr(decoder, "step", held)
 
     def let(self, steps: int) -> None:
+        wanted = self.steps + steps  # read first: the decoder is off as soon as it may
         self._permits.release(steps)
-        wanted = self.steps + steps
         wait_until(lambda: self.steps >= wanted)
 
     def let_all(self) -> None:
