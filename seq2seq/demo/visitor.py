@@ -21,7 +21,8 @@ from seq2seq.language import CHINESE, ENGLISH, FRENCH, Said, catalogue, choose, 
 
 TAGS = {ENGLISH: "en", FRENCH: "fr", CHINESE: "zh-CN"}
 """As HTML and Gradio call the languages."""
-SCRIPT = Path(__file__).parent / "visitor.js"
+SCRIPTS = [Path(__file__).parent / name for name in ("visitor.js", "answers.js")]
+"""What runs before Gradio does."""
 _LAID: dict[str, Said] = {}
 """Texts of the layout that hold values, by what they are in English."""
 
@@ -62,7 +63,7 @@ def texts(language: str) -> dict[str, str]:
 
 
 class InVisitorsLanguage:
-    """ASGI middleware: an HTML page says which language it is in, and brings the texts and `visitor.js` along."""
+    """ASGI middleware: an HTML page says which language it is in, and brings the texts and those scripts along."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -98,6 +99,7 @@ def localised(html: str, language: str) -> str:
     """The page that Gradio serves, in a language."""
     # "<" would end the script, if a text held "</script>".
     known = json.dumps(texts(language), ensure_ascii=False).replace("<", "\\u003c")
-    script = f"<script>window.lensTexts = {known};\n{SCRIPT.read_text(encoding='utf-8')}</script>"
+    code = "\n".join(script.read_text(encoding="utf-8") for script in SCRIPTS)
+    script = f"<script>window.lensTexts = {known};\n{code}</script>"
     html = html.replace('lang="en"', f'lang="{TAGS[language]}"', 1)
     return html.replace("</head>", f"{script}</head>", 1)

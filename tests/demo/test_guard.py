@@ -579,7 +579,8 @@ def test_a_browser_that_disconnects_while_words_stream_stops_the_decoder(served,
     config = json.loads(send(served, "GET", "/config").body)
     ids = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
     values = {part["id"]: part["props"].get("value") for part in config["components"]}
-    [event] = [e for e in config["dependencies"] if [ids["source-text"], "submit"] in e["targets"]][:1]
+    asked = (e for e in config["dependencies"] if [ids["source-text"], "submit"] in e["targets"])
+    [event] = [e for e in asked if ids["attention-view"] in e["outputs"]]
     session = uuid.uuid4().hex
     data = [LONG if i == ids["source-text"] else values[i] for i in event["inputs"]]
     join = {"data": data, "fn_index": event["id"], "session_hash": session}

@@ -122,8 +122,11 @@ def test_links() -> None:
     )
     assert (text, checkpoint, beam, unit, eos) == (TEXT, "en-fr-plain", 2, WORDS, False)
     assert picture["columns"][:3] == ["A", "small", "dog"]
+    first, *later = opened(Request(text=TEXT))
+    assert first[:5] == (TEXT, models.DEFAULT, 1, WORDS, False)
+    assert later and all(shown[:5] == (gr.skip(),) * 5 for shown in later), "somebody may be typing"
     for beam in ("0", "99", "x", "-1", "²", "9" * 5000):
-        assert last(opened(Request(text="A dog.", beam=beam)))[2] == 1
+        assert next(opened(Request(text="A dog.", beam=beam)))[2] == 1
     assert "There is no model" in last(opened(Request(text=TEXT, checkpoint="?")))[5]["message"]
 
 
