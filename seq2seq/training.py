@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -204,6 +205,7 @@ class Run:
         self.average = {name: p.detach().clone() for name, p in self.plain_model.named_parameters()}
         self.progress = Progress()
         self.log: list[dict[str, float]] = []
+        self.parts = 1  # in which a batch is computed, one after the other; more where memory is small
 
     @property
     def plain_model(self) -> Seq2Seq:
@@ -218,21 +220,13 @@ class Run:
         """
         config, progress, accelerator = self.config, self.progress, self.accelerator
         progress.step += 1
-        torch.manual_seed(config.seed * 1_000_003 + progress.step * 101 + accelerator.process_index)
         total = self.corpus.target_pieces(items)
         mine = items[accelerator.process_index :: accelerator.num_processes]
-        # A device that got nothing must still take part: it computes on one item that counts for nothing.
-        batch = self.corpus.batch(mine or items[:1]).to(accelerator.device)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(progress.step, config)
-        logits, weights = self.model(batch.src, batch.src_lengths, batch.tgt[:, :-1])
-        summed = piece_loss(logits.flatten(0, 1), batch.tgt[:, 1:].flatten(), config.label_smoothing) * bool(mine)
-        wanted = summed
-        if batch.guide is not None and weights is not None:
-            wanted = summed + config.guide_weight * guide_loss(weights, batch.guide) * bool(mine)
-        # Gradients are averaged over devices; the loss is per target piece of the whole batch.
-        accelerator.backward(wanted * accelerator.num_processes / total)
-        loss = accelerator.reduce(summed.detach(), "sum").item() / total
+        while (summed := self._gradients(mine, items[:1], total)) is None:
+            self._halve(len(mine))
+        loss = accelerator.reduce(summed, "sum").item() / total
         norm = accelerator.clip_grad_norm_(self.model.parameters(), config.clip_norm)
         if not (math.isfinite(loss) and math.isfinite(float(norm))):
             raise TrainingError(self._stopped(f"the loss became {loss} and its gradient {float(norm)}"))
@@ -246,6 +240,45 @@ class Run:
         progress.tokens += total
         return loss, total
 
+    def _gradients(self, mine: list[Item], stand_in: list[Item], total: int) -> Tensor | None:
+        """Sums up the gradients of this device's share, in `parts` -> the summed loss of its pieces; None if the memory of the
+        device is too small."""
+        config, accelerator = self.config, self.accelerator
+        torch.manual_seed(config.seed * 1_000_003 + self.progress.step * 101 + accelerator.process_index)
+        summed = torch.zeros((), device=accelerator.device)
+        try:
+            for part in range(min(self.parts, max(1, len(mine)))):
+                # A device that got nothing must still take part: it computes on one item that counts for nothing.
+                batch = self.corpus.batch(mine[part :: self.parts] or stand_in).to(accelerator.device)
+                logits, weights = self.model(batch.src, batch.src_lengths, batch.tgt[:, :-1])
+                pieces = logits.flatten(0, 1), batch.tgt[:, 1:].flatten()
+                wanted = said = piece_loss(*pieces, config.label_smoothing) * bool(mine)
+                if batch.guide is not None and weights is not None:
+                    wanted = said + config.guide_weight * guide_loss(weights, batch.guide) * bool(mine)
+                # Gradients are averaged over devices; the loss is per target piece of the whole batch.
+                accelerator.backward(wanted * accelerator.num_processes / total)
+                summed += said.detach()
+        except torch.OutOfMemoryError:
+            self.optimizer.zero_grad(set_to_none=True)
+            return None
+        return summed
+
+    def _halve(self, sentences: int) -> None:
+        """From now on the share of a device is computed in twice as many parts, whose gradients are summed up.
+
+        Raises TrainingError if that cannot help: for one sentence, and for several devices, where the others wait.
+        """
+        if self.accelerator.num_processes > 1 or self.parts >= sentences:
+            full = f"the memory of {self.accelerator.device} is too small"
+            help = "Try a smaller --batch-tokens or --max-pieces, or train on the CPU, with ACCELERATE_USE_CPU=1"
+            raise TrainingError(self._stopped(full, help))
+        self.parts = min(2 * self.parts, sentences)
+        tqdm.write(
+            f"step {self.progress.step}: the memory of {self.accelerator.device} is too small for a whole batch, so each is "
+            f"computed in {self.parts} parts from now on; that takes longer, and draws other random numbers for dropout",
+            file=sys.stderr,
+        )
+
     def _watch(self, loss: float) -> None:
         progress = self.progress
         progress.best_loss = min(progress.best_loss, loss)
@@ -255,13 +288,13 @@ class Run:
                 self._stopped(f"the loss diverged to {loss:.2f} (its best was {progress.best_loss:.2f})")
             )
 
-    def _stopped(self, what: str) -> str:
+    def _stopped(self, what: str, help: str = "Try a lower --learning-rate or a smaller --clip-norm") -> str:
         kept = (
             f"the last good weights stand in {self.out}"
             if (self.out / WEIGHTS_FILE).exists()
             else "no weights were written"
         )
-        return f"stopped at step {self.progress.step}: {what}; {kept}. Try a lower --learning-rate or a smaller --clip-norm"
+        return f"stopped at step {self.progress.step}: {what}; {kept}. {help}"
 
     # -- files ------------------------------------------------------------------------------------------------------
 

@@ -957,6 +957,55 @@ def test_a_diverging_loss_stops_the_run(data, tmp_path, monkeypatch):
         train(model_config(), short(data, learning_rate=30.0, warmup_steps=0), tmp_path / "out")
 
 
+class Full:
+    """A model on a device whose memory has room for so many sentences."""
+
+    def __init__(self, forward: Callable, room: int) -> None:
+        self.forward, self.room, self.seen = forward, room, []
+
+    def __call__(self, src, lengths, tgt):
+        self.seen.append(len(src))
+        if len(src) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return self.forward(src, lengths, tgt)
+
+
+def test_a_full_gpu_is_trained_on_in_parts_with_the_same_outcome(data, links, tmp_path, monkeypatch, capsys):
+    plain, settings = model_config(dropout=0.0, word_dropout=0.0), {"links": links, "guide_weight": 0.5}
+    train(plain, short(data, **settings), tmp_path / "whole")
+    made = []
+
+    def start(run) -> None:
+        run.model.forward = Full(run.model.forward, 7)
+        made.append(run)
+
+    train(plain, short(data, **settings), tmp_path / "parts", on_start=start)
+    seen = made[0].model.forward.seen
+    failed = [count for count in seen if count > 7]
+    assert failed and made[0].parts == 2 ** len(failed), "each failure doubles the parts, and no part is tried again"
+    assert capsys.readouterr().err.count("the memory of cpu is too small for a whole batch") == len(failed)
+    one, other = outcome(tmp_path / "whole"), outcome(tmp_path / "parts")
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], atol=2e-4, rtol=1e-3)
+    logs = [pd.read_csv(tmp_path / folder / "training" / LOG_FILE) for folder in ("whole", "parts")]
+    np.testing.assert_allclose(logs[0]["loss"], logs[1]["loss"], atol=2e-4)
+
+
+def test_a_gpu_without_room_for_one_sentence_is_named_and_nothing_is_lost(data, whole, tmp_path):
+    shutil.copytree(whole("additive"), tmp_path / "run")
+    before = outcome(tmp_path / "run")
+    longer = short(data, max_steps=short(data).max_steps + 5)
+    with pytest.raises(
+        TrainingError, match="the memory of cpu is too small; the last good weights stand in .*batch-tokens"
+    ):
+        train(
+            model_config(), longer, tmp_path / "run", resume=True,
+            on_start=lambda run: setattr(run.model, "forward", Full(run.model.forward, 0)),
+        )  # fmt: skip
+    after = outcome(tmp_path / "run")
+    assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("mixed_precision", ["no", "bf16"])
 def test_cuda_learns_and_resumes(data, tmp_path, mixed_precision):
