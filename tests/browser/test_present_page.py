@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from seq2seq.demo.pictures_tab import PREPARED
 from seq2seq.demo.translate_tab import EXAMPLES
@@ -42,10 +42,14 @@ def query(page: Page) -> dict[str, str]:
 
 
 def until_query(page: Page, **wanted: str) -> None:
-    page.wait_for_function(
-        "wanted => Object.entries(wanted).every(([k, v]) => new URLSearchParams(location.search).get(k) === v)",
-        arg=wanted,
-    )
+    try:
+        page.wait_for_function(
+            "wanted => Object.entries(wanted).every(([k, v]) => new URLSearchParams(location.search).get(k) === v)",
+            arg=wanted,
+        )
+    except TimeoutError as error:
+        boxes = page.locator("textarea").evaluate_all("(boxes) => boxes.map((box) => box.value)")
+        raise AssertionError(f"{page.url} does not say {wanted}; its boxes: {boxes}") from error
 
 
 def send(page: Page, text: str, box: str = "#source-text") -> None:
@@ -160,6 +164,7 @@ def test_arrows_space_and_escape(open_page: Callable[..., Page]) -> None:
         page.wait_for_function(
             "said => document.querySelector('.stage-place').textContent === said", arg=f"{index + 1} / 5"
         )
+    page.wait_for_function("() => !document.querySelector('.lens-growing')")
     words = page.locator("#attention-view .lens-chips").nth(1).locator(".lens-chip").count()
     page.keyboard.press(" ")
     page.wait_for_selector("[data-replay=playing][data-shown='2']")
@@ -225,8 +230,13 @@ def test_pictures_are_presented_in_both_directions(open_page: Callable[..., Page
     until_query(page, tab="pictures", text=scene, present="1")
     assert "way" not in query(page)
     expect(page.locator("#caption-additive .board-square")).to_be_visible()
-    page.keyboard.press(" ")
+    # The address knew that one already; it has the next one only when that has been captioned.
+    scene = PREPARED[4]
+    page.keyboard.press("ArrowLeft")
+    until_query(page, tab="pictures", text=scene, present="1")
     states = "() => [...document.querySelectorAll('#caption-boards [data-replay]')].map((root) => root.dataset.replay)"
+    page.wait_for_function(f"() => ({states})().every((state) => state === 'over')")
+    page.keyboard.press(" ")
     page.wait_for_function(f"() => ({states})().every((state) => state === 'playing')")
     page.wait_for_function("() => document.querySelector('#caption-additive .lens-chosen')")
     page.keyboard.press(" ")
