@@ -46,8 +46,8 @@ HELP = (
     "Each row of the picture is one word of the translation, and its weights over the words of the sentence sum to 100 %. The "
     "colours mean the same in every sentence. `<eos>` is the end mark that both sentences carry. A word is cut into pieces for "
     "the model; among words, the weights of source pieces are summed and those of target pieces averaged. The additive "
-    "and the multiplicative models were also taught where to look, by the links that a word aligner found in their training text; "
-    "the others only learned to translate."
+    "and the multiplicative models were also taught where to look, by the links that a word aligner found in their training "
+    "text; the others only learned to translate."
 )
 
 Shown = tuple[Any, ...]

@@ -132,6 +132,7 @@ def open_page(
         except TimeoutError as error:
             stands = page.locator("body").inner_text()[:2000]
             raise AssertionError(f"{page.url} has no {wait_for}; problems: {problems}; it says:\n{stands}") from error
+        drawn(page)
         return page
 
     yield open_it
@@ -144,6 +145,12 @@ def open_page(
         spare[locale].append(page)
     assert problems == []
     assert hosts - {server.removeprefix("http://"), ""} == set(), "the page asked other hosts"
+
+
+def drawn(page: Page) -> None:
+    """Waits until two frames have been drawn. In the frame after a tab is seen for the first time Gradio sets the values of its
+    components once more, over what a test has typed by then; nobody else is as quick."""
+    page.evaluate("() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
 
 
 def turn(page: Page, theme: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.browser.conftest import SCREENSHOTS, turn
+from tests.browser.conftest import SCREENSHOTS, drawn, turn
 from tests.test_figures import luminance
 
 LONG = (
@@ -250,6 +250,7 @@ def test_nobody_is_moved_who_asked_for_rest(open_page: Callable[..., Page]) -> N
     assert page.evaluate("moved") == page.evaluate(MOVING) == []
     page.get_by_role("tab", name="Compare").click()
     page.wait_for_selector(READY["compare"])
+    drawn(page)
     page.locator("#compare-text textarea").fill("Two dogs are running in the snow.")
     page.locator("#compare-text textarea").press("Enter")
     page.wait_for_selector("#duet .duet[data-link*='Two+dogs']")

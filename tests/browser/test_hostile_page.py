@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.conftest import settled
+from tests.browser.conftest import drawn, settled
 from tests.browser.test_translate_page import french, translate
 
 RUN = "window.ran=1"
@@ -108,6 +108,8 @@ def test_typed_into_compare_and_inside(open_page: Callable[..., Page]) -> None:
         page.wait_for_timeout(300)
         assert_nothing_ran(page)
     page.get_by_role("tab", name="Inside").click()
+    page.wait_for_selector("#inside-text textarea")
+    drawn(page)
     for value in VALUES.values():
         box = page.locator("#inside-text textarea")
         box.fill(value)

@@ -310,7 +310,7 @@ def test_a_stage_shows_the_view_and_nothing_else(open_page: Callable[..., Page],
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_timeout(500)
         page.wait_for_function(f"() => !({CUT})().length")
-        assert page.evaluate(CONTROLS) == []
+        page.wait_for_function(f"() => !({CONTROLS})().length")  # some fade out
         assert page.locator(stage).evaluate(FITS)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.screenshot(path=SCREENSHOTS / f"present-{stage[1:]}-{theme}-{width}.png")

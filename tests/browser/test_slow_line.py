@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seq2seq.demo import build, launch_options
-from tests.browser.conftest import settled
+from tests.browser.conftest import drawn, settled
 
 
 class Late:
@@ -47,12 +47,14 @@ def test_what_is_asked_while_the_stream_closes_is_answered(open_page: Callable[.
     """Gradio's page alone would wait for ever: its link opens no tab, and Ask does not learn of a sentence."""
     page = open_page("?tab=compare&text=A+dog.", wait_for="#duet .duet-word")
     page.get_by_role("tab", name="Translate").click()
+    page.wait_for_selector("#attention-view .lens-chip")
+    drawn(page)
     box = page.locator("#source-text textarea")
     for word in ("horse", "bird", "child"):
         box.fill(f"A {word} is asleep.")
         box.press("Enter")
-        page.wait_for_function("() => !document.querySelector('#attention-view .lens-growing')")
         settled(page, "#attention-view .lens-chip", word)
+        page.wait_for_function("() => !document.querySelector('#attention-view .lens-growing')")
     [_, written, *_] = page.locator("#attention-view .lens-chips").nth(1).locator(".lens-word").all_inner_texts()
     page.locator("#ask > button").click()
     page.wait_for_timeout(500)  # the contents of an accordion are wired a moment after they are seen
