@@ -6,7 +6,7 @@ import io
 import json
 import os
 import random
-import resource
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -35,6 +35,7 @@ from seq2seq.cli import main
 from seq2seq.results import read_metrics, write_metrics
 from seq2seq.translator import Translator
 from tests.conftest import UNSEEN, tiny_model
+from tests.disk import DISKS
 
 ROOT = Path(__file__).parents[1]
 FILES = (CONFIG_FILE, *SEALED)
@@ -223,51 +224,45 @@ def test_weights_that_a_type_cannot_hold_are_not_written(folder, tokenizer):
     assert Translator.from_checkpoint(folder, "cpu").model.decoder.bias[5] == 1e6
 
 
-def test_a_full_disk_leaves_the_checkpoint_as_it_was(folder, tokenizer, capsys):
-    """As a limit on the size of files, which no write passes."""
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    for room in (10, 1000, len(before[WEIGHTS_FILE]) - 1):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
-        try:
-            with pytest.raises(OSError, match="File too large") as caught:
-                tiny_model("additive", len(tokenizer), seed=1).save_pretrained(folder)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        assert WEIGHTS_FILE in caught.value.filename
-        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+@DISKS
+def test_a_full_disk_leaves_the_checkpoint_as_it_was(folder, tokenizer, tmp_path, disk):
+    out = tmp_path / "disk" / "checkpoint"
+    with disk.under(out.parent):
+        shutil.copytree(folder, out)
+        before = {path.name: path.read_bytes() for path in out.iterdir()}
+        for room in (10, 1000, len(before[WEIGHTS_FILE]) - 1):
+            with disk.full(room), pytest.raises(OSError, match=disk.error) as caught:
+                tiny_model("additive", len(tokenizer), seed=1).save_pretrained(out)
+            assert WEIGHTS_FILE in caught.value.filename
+            assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 @pytest.mark.parametrize("flag", ["--csv", "--html", "--pptx"])
-def test_an_export_to_a_full_disk_is_one_line_and_no_half_file(folder, tmp_path, capsys, flag):
+@DISKS
+def test_an_export_to_a_full_disk_is_one_line_and_no_half_file(folder, tmp_path, capsys, flag, disk):
     out = tmp_path / "out" / "made"
     out.parent.mkdir()
-    out.write_text("old")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (60, limits[1]))
-    try:
-        code = main(["translate", "--checkpoint", str(folder), flag, str(out), UNSEEN[0]])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
-    assert code == 1 and said == [f"error: {out}: File too large"]
-    assert list(out.parent.iterdir()) == [out] and out.read_text() == "old"
+    with disk.under(out.parent):
+        out.write_text("old")
+        with disk.full(60):
+            code = main(["translate", "--checkpoint", str(folder), flag, str(out), UNSEEN[0]])
+        said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+        assert code == 1 and said == [f"error: {out}: {disk.error}"]
+        assert list(out.parent.iterdir()) == [out] and out.read_text() == "old"
 
 
-def test_a_batch_to_a_full_disk_is_one_line_and_no_half_file(folder, tmp_path, capsys):
+@DISKS
+def test_a_batch_to_a_full_disk_is_one_line_and_no_half_file(folder, tmp_path, capsys, disk):
     (tmp_path / "lines.txt").write_text("\n".join(UNSEEN) + "\n")
     out = tmp_path / "out"
     out.mkdir()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (60, limits[1]))
     files = ["--csv", str(out / "a.csv"), "--jsonl", str(out / "b.jsonl")]
-    try:
-        code = main(["batch", str(tmp_path / "lines.txt"), "--checkpoint", str(folder), *files])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
-    assert code == 1 and len(said) == 1 and "a.csv" in said[0] and "File too large" in said[0]
-    assert not list(out.iterdir())
+    with disk.under(out):
+        with disk.full(60):
+            code = main(["batch", str(tmp_path / "lines.txt"), "--checkpoint", str(folder), *files])
+        said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+        assert code == 1 and len(said) == 1 and "a.csv" in said[0] and disk.error in said[0]
+        assert not list(out.iterdir())
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which Linux has")

@@ -39,7 +39,7 @@ from seq2seq.training import guide_loss, learning_rate, piece_links, piece_loss,
 from seq2seq.training_state import LOG_FILE, STATE_FILE, TrainingError, _read_state
 from seq2seq.translator import Translator
 from tests import toy
-from tests.disk import full_disk
+from tests.disk import DISKS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAIRS = toy.corpus(1000)
@@ -757,10 +757,11 @@ def test_killed_again_and_again_at_random_moments(data, tmp_path):
     print(f"{kills} kills")
 
 
+@DISKS
 @pytest.mark.parametrize(("save", "count"), [("save_model", 1), ("save_state", 2)])
-def test_a_full_disk_stops_the_run_and_loses_nothing(data, whole, tmp_path, save, count):
-    out, before = tmp_path / "full", {}
-    disk = contextlib.ExitStack()
+def test_a_full_disk_stops_the_run_and_loses_nothing(data, whole, tmp_path, save, count, disk):
+    out, before = tmp_path / "disk" / "full", {}
+    while_full = contextlib.ExitStack()
     file = "model.safetensors" if save == "save_model" else f"training/{STATE_FILE}"
     room = (whole("additive") / file).stat().st_size - 1  # what the tests print goes into files, too
 
@@ -771,21 +772,22 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(data, whole, tmp_path, save
             calls.append(1)
             if len(calls) == count:
                 before.update(outcome(out) if count > 1 else {})
-                disk.enter_context(full_disk(room))
+                while_full.enter_context(disk.full(room))
             plain()
 
         setattr(run, save, full)
 
-    with disk, pytest.raises(OSError, match="File too large") as caught:
-        train(model_config(), short(data), out, on_start=arm)
-    assert str(out) in caught.value.filename
-    assert not [path for path in out.rglob("*") if path.suffix in (".tmp", ".new")]
-    if count > 1:
-        left = outcome(out)
-        assert left.keys() == before.keys() and all(torch.equal(left[name], before[name]) for name in left)
-        assert Translator.from_checkpoint(out, "cpu").translate("the dog sees the cat .").target_words
-    train(model_config(), short(data), out, resume=True)
-    same(whole("additive"), out)
+    with disk.under(out.parent):
+        with while_full, pytest.raises(OSError, match=disk.error) as caught:
+            train(model_config(), short(data), out, on_start=arm)
+        assert str(out) in caught.value.filename
+        assert not [path for path in out.rglob("*") if path.suffix in (".tmp", ".new")]
+        if count > 1:
+            left = outcome(out)
+            assert left.keys() == before.keys() and all(torch.equal(left[name], before[name]) for name in left)
+            assert Translator.from_checkpoint(out, "cpu").translate("the dog sees the cat .").target_words
+        train(model_config(), short(data), out, resume=True)
+        same(whole("additive"), out)
 
 
 def test_no_flipped_bit_of_a_state_is_resumed_from(data, whole, tmp_path):

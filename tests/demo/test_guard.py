@@ -30,7 +30,7 @@ from seq2seq.demo.guard import BURST, CLIENTS, MAX_BODY, MAX_UPLOAD, RATE, Bucke
 from seq2seq.demo.page import ANSWERS
 from seq2seq.translation import Translation
 from seq2seq.upload import MAX_BYTES, too_large
-from tests.disk import full_disk
+from tests.disk import DISKS
 from tests.hosting import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -290,22 +290,24 @@ def test_files_have_a_larger_limit_and_nothing_of_a_refused_one_stays(served, tm
     wait_until(lambda: {path for path in kept.rglob("*") if path.is_file()} <= before)
 
 
-def test_a_full_disk_is_said_and_the_rest_goes_on(served):
+@DISKS
+def test_a_full_disk_is_said_and_the_rest_goes_on(served, disk):
     kept = Path(served.page.app.uploaded_file_dir)
     text = b"".join(b"A dog sleeps in house %d.\n" % i for i in range(60))
-    body, headers = upload("a.txt", text)
-    [path] = json.loads(send(served, "POST", "/gradio_api/upload", body, headers=headers).body)
-    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    before = {path for path in kept.rglob("*") if path.is_file()}
-    large, large_headers = upload("b.txt", b"A dog.\n" * 500_000)
-    with full_disk(20_000):
-        answer = send(served, "POST", "/gradio_api/upload", large, headers=large_headers)
-        assert answer.status == 507 and answer.detail == guard.FULL
-        assert {path for path in kept.rglob("*") if path.is_file()} == before, "not even what found room"
-        said = call(served, "batch", file, models.DEFAULT, 1)
-        assert "event: error" in said and guard.FULL in said and "Traceback" not in said
-        assert "event: complete" in call(served, "translate", "A dog sleeps.", models.DEFAULT, 1, 1)
-    assert "event: complete" in call(served, "batch", file, models.DEFAULT, 1)
+    with disk.under(kept):
+        body, headers = upload("a.txt", text)
+        [path] = json.loads(send(served, "POST", "/gradio_api/upload", body, headers=headers).body)
+        file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        large, large_headers = upload("b.txt", b"A dog.\n" * 500_000)
+        with disk.full(20_000):
+            before = {path for path in kept.rglob("*") if path.is_file()}
+            answer = send(served, "POST", "/gradio_api/upload", large, headers=large_headers)
+            assert answer.status == 507 and answer.detail == guard.FULL
+            assert {path for path in kept.rglob("*") if path.is_file()} == before, "not even what found room"
+            said = call(served, "batch", file, models.DEFAULT, 1)
+            assert "event: error" in said and guard.FULL in said and "Traceback" not in said
+            assert "event: complete" in call(served, "translate", "A dog sleeps.", models.DEFAULT, 1, 1)
+        assert "event: complete" in call(served, "batch", file, models.DEFAULT, 1)
 
 
 def test_the_clock_may_jump(served, monkeypatch):
