@@ -4,7 +4,7 @@ import signal
 import sys
 from threading import Thread
 
-from seq2seq.demo import build, keep_giving_back, launch_options, warm_up
+from seq2seq.demo import build, launch_options, warm_up
 
 demo = build()
 
@@ -13,5 +13,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Beside the launch, so that the first visitor does not wait for the models.
     Thread(target=warm_up, daemon=True).start()
-    Thread(target=keep_giving_back, daemon=True).start()
     demo.launch(**launch_options())

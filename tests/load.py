@@ -38,8 +38,8 @@ PATIENCE = 120
 """Seconds after which an answer is lost."""
 HELD = 2
 """Seconds for which an endless connection is held open."""
-SETTLED = SECONDS + 10
-"""Seconds after which no connection is kept open any more, and free memory has been given back."""
+SETTLED = 2 * SECONDS + 15
+"""Seconds after which no connection is kept open any more, idle threads have ended and free memory has been given back."""
 PROXY = "198.18.{}.{}"
 """Addresses of clients, as a proxy names them."""
 TEXTS = (

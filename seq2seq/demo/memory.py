@@ -1,12 +1,16 @@
-"""Memory that was computed with goes back to the system, where the allocator is glibc's. Elsewhere there is nothing to do.
+"""Memory that was computed with goes back to the system: idle threads end, and glibc's allocator gives up what is free.
 
 By itself glibc keeps what is freed, in up to eight heaps for each core: the process stays as large as a crowd has made it.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ctypes
-import time
+from collections.abc import AsyncIterator
+
+import anyio.to_thread
 
 ARENA_MAX, HEAPS = -8, 2
 """The number of glibc's M_ARENA_MAX, and how many heaps all threads share."""
@@ -34,8 +38,21 @@ def give_back() -> bool:
     return library is not None and library.malloc_trim(0) == 1
 
 
-def keep_giving_back() -> None:
-    """For a thread of its own, as long as the process lives; on systems with another allocator it ends at once."""
-    while _glibc():
-        time.sleep(SECONDS)
-        give_back()
+@contextlib.asynccontextmanager
+async def giving_back(_: object = None) -> AsyncIterator[None]:
+    """As long as it is entered, what is not needed goes back every now and then: the server's lifespan.
+
+    It is asked for in a worker thread, as visitors' requests are answered in one, for anyio ends idle workers only when another
+    one begins something; and the library under torch, MKL, keeps five megabytes for each thread that computed until it ends.
+    """
+
+    async def keep_on() -> None:
+        while True:
+            await asyncio.sleep(SECONDS)
+            await anyio.to_thread.run_sync(give_back)
+
+    task = asyncio.create_task(keep_on())
+    try:
+        yield
+    finally:
+        task.cancel()

@@ -15,7 +15,7 @@ from seq2seq.demo import api, compare_tab, links, models, tools, translate_tab
 from seq2seq.demo.batch_tab import batch_tab
 from seq2seq.demo.guard import FULL, Guard, is_full, trust_proxies
 from seq2seq.demo.inside_tab import inside_tab
-from seq2seq.demo.memory import few_heaps
+from seq2seq.demo.memory import few_heaps, giving_back
 from seq2seq.demo.pictures_tab import PREPARED, pictures_tab
 from seq2seq.demo.present import Presenter, presenter
 from seq2seq.demo.sessions import Messages, light_sessions, own_folder
@@ -125,5 +125,8 @@ def launch_options() -> dict[str, Any]:
         "state_session_capacity": SESSIONS,
         **({"mcp_server": True} if tools.wanted() else {}),
         # The guard comes first, and gives its nonce to the script that the other one adds, too.
-        "app_kwargs": {"middleware": [Middleware(Guard), Middleware(InVisitorsLanguage)]},
+        "app_kwargs": {
+            "middleware": [Middleware(Guard), Middleware(InVisitorsLanguage)],
+            "lifespan": giving_back,
+        },
     }

@@ -1,16 +1,22 @@
-"""Free memory goes back to the system: tried in a process of its own, with the allocator's own calls."""
+"""Free memory goes back to the system, in processes of their own with the allocator's own calls; and idle threads end."""
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import anyio.to_thread
 import pytest
+from anyio._backends._asyncio import WorkerThread
+
+from seq2seq.demo import memory
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(
+glibc_only = pytest.mark.skipif(
     not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "gnu_get_libc_version"),
     reason="only glibc keeps a heap for each thread",
 )
@@ -70,12 +76,40 @@ def run(code: str, *arguments: str) -> list[float]:
     return [float(number) for number in done.stdout.split()]
 
 
+@glibc_only
 def test_threads_share_two_heaps() -> None:
     assert run(THREADS, "few") <= [2]
     assert run(THREADS, "many") > [2], "by itself glibc makes more, or this test would show nothing"
 
 
+@glibc_only
 def test_what_is_free_is_given_back() -> None:
     kept, left = run(BLOCKS)
     assert kept > 180, "by itself glibc keeps the 200 MB"
     assert left < 20
+
+
+def test_threads_that_have_nothing_to_do_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each keeps what the library under torch computed with in it."""
+    monkeypatch.setattr(memory, "SECONDS", 0.01)
+    monkeypatch.setattr(WorkerThread, "MAX_IDLE_TIME", 0)
+    barrier = threading.Barrier(16)
+
+    async def crowd() -> tuple[int, int]:
+        def workers() -> int:
+            return sum(isinstance(thread, WorkerThread) for thread in threading.enumerate())
+
+        async with anyio.create_task_group() as group:
+            for _ in range(16):
+                group.start_soon(anyio.to_thread.run_sync, barrier.wait)
+        most = workers()
+        async with memory.giving_back():
+            for _ in range(1000):
+                if workers() <= 2:
+                    break
+                await asyncio.sleep(0.01)
+        return most, workers()
+
+    most, left = asyncio.run(crowd())
+    assert most == 16, "by itself anyio keeps them"
+    assert left <= 2
