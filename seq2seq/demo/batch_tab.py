@@ -39,6 +39,7 @@ CANCELLED = "Cancelled: {done:,} of {total:,} lines were done."
 DONE_ONE, DONE = "{count:,} line translated in {seconds:.1f} s.", "{count:,} lines translated in {seconds:.1f} s."
 REFUSED = "{count:,} could not be: the column Error says why."
 THE_FIRST = "The first {count:,} of {total:,} lines; the files have all."
+THE_FILES_HAVE = "The first {count:,} of {total:,} lines; the files have {done:,}."
 HEADS = dict(zip(COLUMNS, ("Line", "Sentence", "Translation", "Log-prob.", "Links", "Warnings", "Error")))
 Shown = tuple[Any, Any, Any, Any]
 """What a run changes: status, table, the two downloads."""
@@ -80,16 +81,21 @@ def run(
         with tempfile.TemporaryDirectory(prefix="attention-lens-") as folder:
             for step in written(lines, checkpoint, int(beam_size), Path(folder)):
                 shown += step.rows[: SHOWN - len(shown)]
-                if step.done == step.total:
-                    sheet, objects = (
-                        gr.update(value=str(Path(folder) / n), visible=True) for n in (TABLE_FILE, OBJECTS_FILE)
-                    )
-                    yield last(summary(lines, time.monotonic() - began)), table(shown, len(lines)), sheet, objects
-                elif runs.cancelled(number, request):
-                    yield last(Said(CANCELLED, done=step.done, total=step.total)), *(gr.skip(),) * 3
-                    return
-                else:
+                whole = step.done == step.total
+                if not whole and not runs.cancelled(number, request):
                     yield runs.progress_bar(step.done, step.total, say(how_far(step))), *(gr.skip(),) * 3
+                    continue
+                # What was done before a run was cancelled need not be done again.
+                said = (
+                    summary(lines, time.monotonic() - began)
+                    if whole
+                    else Said(CANCELLED, done=step.done, total=step.total)
+                )
+                sheet, objects = (
+                    gr.update(value=str(Path(folder) / n), visible=True) for n in (TABLE_FILE, OBJECTS_FILE)
+                )
+                yield last(said), table(shown, step.done, step.total), sheet, objects
+                return
     except models.REFUSALS as error:
         yield last(told(error)), "", hidden, hidden
 
@@ -116,9 +122,12 @@ def summary(lines: Sequence[Line], seconds: float) -> str:
     return f"{said} {say(REFUSED, count=refused)}" if refused else said
 
 
-def table(rows: Sequence[Row], total: int) -> str:
-    """The first rows as an HTML table; nothing that anybody wrote is markup in it."""
-    caption = say(THE_FIRST, count=len(rows), total=total) if len(rows) < total else say("All lines")
+def table(rows: Sequence[Row], done: int, total: int) -> str:
+    """The first rows as an HTML table; nothing that anybody wrote is markup in it. done: those that stand in the files."""
+    if done < total:
+        caption = say(THE_FILES_HAVE, count=len(rows), total=total, done=done)
+    else:
+        caption = say(THE_FIRST, count=len(rows), total=total) if len(rows) < total else say("All lines")
     filled = [_said(row) for row in rows]
     # Columns in which nothing stands would only make the others narrow.
     kept = [

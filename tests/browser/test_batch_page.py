@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,8 +98,14 @@ def test_a_long_run_shows_how_far_it_is_and_is_stopped(batch_page: Callable[...,
     said = page.evaluate(STATUS)
     page.wait_for_timeout(2000)
     assert page.evaluate(STATUS) == said, "nothing goes on"
-    assert not page.locator("#batch-csv").is_visible()
+    done = int(re.search(r"Cancelled: ([\d,]+) of 4,000", said)[1].replace(",", ""))
+    with page.expect_download() as download:
+        page.locator("#batch-csv").click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == done and all(row["translation"] for row in rows), "what was done is there"
+    assert page.locator("#batch-table tbody tr").count() == min(done, 200)
     page.locator("#batch-run").click()
+    page.locator("#batch-csv").wait_for(state="hidden")
     page.wait_for_function("() => (document.querySelector('#batch-status progress') || {value: 0}).value >= 100")
     page.locator("#batch-cancel").click()
     wait_for_status(page, "Cancelled: ")

@@ -91,7 +91,10 @@ def test_a_cancel_stops_the_runs_so_far_of_its_own_page(monkeypatch: pytest.Monk
     for one in (mine, other):
         next(one), next(one)
     runs.cancel(1, PAGE)
-    assert [item[0] for item in mine] == ['<p role="status">Cancelled: 2 of 4 lines were done.</p>']
+    [(status, table, (_, rows), (_, objects))] = read_while_shown(mine)
+    assert status == '<p role="status">Cancelled: 2 of 4 lines were done.</p>'
+    assert "The first 2 of 4 lines; the files have 2." in table and table.count("<tr>") == 1 + 2
+    assert [row["line"] for row in csv.DictReader(rows.splitlines())] == ["1", "2"] and len(objects.splitlines()) == 2
     assert "4 lines translated" in [item[0] for item in other][-1]
     assert [item[0] for item in shown(text)] == [batch_tab.last(runs.NEVER)], "one that waited in the queue"
     assert "4 lines translated" in [item[0] for item in shown(text, number=2)][-1], "but not a later one"
@@ -109,12 +112,13 @@ def test_the_table_shows_the_first_rows_and_says_so_and_holds_no_markup() -> Non
     lines = batch.read_text("\n".join([bad, *["A dog."] * SHOWN, ""]))
     made = models.translator(models.DEFAULT).translate("A dog.")
     rows = [batch.Row(line, made) for line in lines[1 : SHOWN + 1]]
-    html = batch_tab.table([batch.Row(batch.Line(1, bad, bad), None), *rows[:-1]], len(lines))
+    html = batch_tab.table([batch.Row(batch.Line(1, bad, bad), None), *rows[:-1]], len(lines), len(lines))
     assert f"The first {SHOWN} of {len(lines)} lines" in html
     assert "<img" not in html and "${" not in html and "{{" not in html
     assert html.count("<tr>") == 1 + SHOWN
     assert "<th" in html and 'tabindex="0"' in html and 'role="region"' in html and "<caption>" in html
-    assert "Error" not in batch_tab.table(rows, SHOWN) and "All lines" in batch_tab.table(rows, SHOWN)
+    html = batch_tab.table(rows, SHOWN, SHOWN)
+    assert "Error" not in html and "All lines" in html
 
 
 # -- the API -------------------------------------------------------------------------------------------------------
