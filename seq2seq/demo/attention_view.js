@@ -90,7 +90,7 @@ function newChip(side, index) {
     const same = pinned && pinned.side === side && pinned.index === index;
     pinned = same ? null : { side, index, columns: props.value.columns, rows: props.value.rows };
     point({ side, index });
-    if (side === "target" && !same) trigger("pick", { index }); // whoever has questions about that word
+    if (side === "target" && !same) report("pick", { index }); // whoever has questions about that word
   });
   return chip;
 }

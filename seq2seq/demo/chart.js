@@ -51,13 +51,13 @@ walk.addEventListener("input", () => {
 });
 walk.addEventListener("blur", () => Plotly.Fx.unhover(plot));
 walk.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && points.length) trigger("pick", { index: points[walk.value].pointNumber });
+  if (event.key === "Enter" && points.length) report("pick", { index: points[walk.value].pointNumber });
 });
 
 function listen() {
   if (plot.dataset.listening) return;
   plot.dataset.listening = "yes";
-  plot.on("plotly_click", (event) => trigger("pick", { index: event.points[0].pointNumber }));
+  plot.on("plotly_click", (event) => report("pick", { index: event.points[0].pointNumber }));
 }
 
 mount(root, render, root);

@@ -7,6 +7,14 @@ const isDark = () => document.body.classList.contains("dark");
 
 const onStage = () => document.body.classList.contains("presenting"); // see present.js
 
+// Tells Gradio of an event. While an answer is awaited its page keeps the next question back, and then asks it with what came
+// with the first. So all that comes with one event is one object, and says the latest.
+const latest = {};
+function report(event, data) {
+  latest[event] = Object.assign(latest[event] || {}, data);
+  trigger(event, latest[event]);
+}
+
 // Black or white, whichever stands out more on [r, g, b] (WCAG 2 relative luminance; they are equal at 0.179).
 function readable(colour) {
   const linear = colour.map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));

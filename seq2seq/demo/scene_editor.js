@@ -60,7 +60,7 @@ function send() {
   clearTimeout(timer);
   asked += 1;
   // In a page that asks for nothing new the answer to an older change must not undo this one.
-  trigger("compose", { code: things.map((t) => `${t.size} ${t.colour} ${t.shape} ${t.x} ${t.y}`).join(", "), asked });
+  report("compose", { code: things.map((t) => `${t.size} ${t.colour} ${t.shape} ${t.x} ${t.y}`).join(", "), asked });
 }
 
 function sendSoon() {

@@ -53,7 +53,7 @@ function stroke(there) {
   brush = there;
 }
 
-const send = () => trigger("draw", { letters: letters.join("") });
+const send = () => report("draw", { letters: letters.join("") });
 const at = (event) => pointOn(sheet, sheet.width, event);
 
 sheet.addEventListener("pointerdown", (event) => {

@@ -24,7 +24,7 @@ function ask(kind, label) {
   asked = Date.now();
   timer = setTimeout(() => finish(translated("No answer came. Please try again.")), PATIENCE);
   say(translated("Making: {file} …", { file: label }));
-  trigger("take", { kind, asked });
+  report("take", { kind, asked });
 }
 
 function finish(text) {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,3 +61,19 @@ def test_what_is_asked_while_the_stream_closes_is_answered(open_page: Callable[.
     page.wait_for_timeout(500)  # the contents of an accordion are wired a moment after they are seen
     page.locator("#ask-word input").click()
     expect(page.get_by_role("option", name=f"2 {written}")).to_be_visible()
+
+
+def test_of_what_is_asked_meanwhile_the_latest_is_answered(open_page: Callable[..., Page]) -> None:
+    """Gradio's page alone would ask again what it asked first."""
+    page = open_page("?tab=pictures&text=large+red+circle+10+10", wait_for="#caption-additive .lens-said")
+    drawn(page)
+    page.locator("#compose > button").click()
+    page.wait_for_timeout(500)  # the contents of an accordion are wired a moment after they are seen
+    add = page.get_by_role("button", name="Add an object")
+    held: list[Route] = []
+    page.route("**/queue/join*", lambda route: route.continue_() if held else held.append(route))
+    for _ in range(3):
+        add.click()
+    held[0].continue_()
+    expect(page.locator("#scene-editor g")).to_have_count(4)
+    expect(page).to_have_url(re.compile("text=(large.red.circle[^&]*){4}&"))

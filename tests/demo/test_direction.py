@@ -109,5 +109,5 @@ def test_inside_names_the_box_after_what_is_read(checkpoint: str, label: str) ->
 def test_a_batch_says_in_which_language_each_cell_is() -> None:
     rows = batch_tab.read_text("Un chat dort.", "x")
     [step] = batch_tab.run_batch(models.translator("fr-en-plain"), rows)
-    shown = batch_tab.table(step.rows, 3)
+    shown = batch_tab.table(step.rows, 3, 3)
     assert 'class="batch-source" lang="fr"' in shown and 'class="batch-translation" lang="en"' in shown

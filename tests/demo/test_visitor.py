@@ -115,7 +115,7 @@ def test_the_tabs_answer_in_the_language_of_the_event(visit: Callable[..., None]
     visit("zh-CN")
     rows = batch_tab.read_text("A dog sleeps.\n\nA cat.", "x")
     [step] = batch_tab.run_batch(models.translator(models.DEFAULT), rows)
-    table = batch_tab.table(step.rows, 3)
+    table = batch_tab.table(step.rows, 3, 3)
     assert "没有可翻译的文本" in table and ">译文<" in table and "There" not in table
     assert say(batch_tab.summary(rows, 1.25)) == "已翻译 2 行，用时 1.2 秒。 1 行未能翻译：原因见“错误”一列。"
 
