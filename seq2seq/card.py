@@ -184,8 +184,10 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
             "papers on Multi30k report it. All references count."
         )
     if aligned:
+        short = {f"{k}, up to {v['short']['to']} words": v["short"] for k, v in aligned.items() if "short" in v}
         rows = [
-            f"| {k} | {v['sentences']:,} | {v['aer']} | {v['precision']} | {v['recall']} |" for k, v in aligned.items()
+            f"| {k} | {v['sentences']:,} | {v['aer']} | {v['precision']} | {v['recall']} |"
+            for k, v in (aligned | short).items()
         ]
         parts.append("| alignment | sentences | AER | precision | recall |\n|---|---|---|---|---|\n" + "\n".join(rows))
     if judged:

@@ -21,6 +21,8 @@ RESAMPLES, SEED = 1000, 1
 """Of each bootstrap. With 1,000 the bounds of a 95 % interval are the 25th value from either end."""
 LENGTH_BINS = ((1, 7), (8, 14), (15, 21), (22, None))
 """Source lengths in words, split on spaces, over which quality is reported; None is no upper bound."""
+SHORT = 15
+"""Source tokens of a short sentence, of which the alignment error rate is reported too."""
 
 
 def columns(pairs: Sequence[Pair]) -> list[list[Any]]:
@@ -254,7 +256,10 @@ def strongest_links(
 
 
 def evaluate_alignment(translator: Translator, examples: Sequence[Alignment]) -> dict[str, Any]:
-    """Reads the attention while the given targets are forced: the object of `evaluate --alignment --json`."""
+    """Reads the attention while the given targets are forced: the object of `evaluate --alignment --json`.
+
+    short: the same of sources of up to SHORT tokens, if there is one.
+    """
     found = []
     for example in examples:
         made = translator.translate(example.source, target=" ".join(example.target_tokens))
@@ -263,8 +268,13 @@ def evaluate_alignment(translator: Translator, examples: Sequence[Alignment]) ->
         S, T = made.lengths
         cut = made.attention[:T, :S], made.source_words[:S], made.target_words[:T]
         found.append(strongest_links(*cut, example.source_tokens, example.target_tokens))
-    scores = alignment_scores(found, [e.sure for e in examples], [e.possible for e in examples])
-    return {name: round(value, 4) for name, value in scores.items()} | {"sentences": len(examples)}
+
+    def scores(kept: Sequence[int]) -> dict[str, Any]:
+        made = alignment_scores(*zip(*((found[i], examples[i].sure, examples[i].possible) for i in kept)))
+        return {name: round(value, 4) for name, value in made.items()} | {"sentences": len(kept)}
+
+    short = [i for i, example in enumerate(examples) if len(example.source_tokens) <= SHORT]
+    return scores(range(len(examples))) | ({"short": {"to": SHORT, **scores(short)}} if short else {})
 
 
 # -- attention as an explanation -----------------------------------------------------------------------------------

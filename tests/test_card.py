@@ -38,7 +38,13 @@ SCORED = {
     "sentences": 1000,
     "command": "python -m seq2seq evaluate",
 }
-ALIGNED = {"aer": 0.345, "precision": 0.678, "recall": 0.789, "sentences": 224}
+ALIGNED = {
+    "aer": 0.345,
+    "precision": 0.678,
+    "recall": 0.789,
+    "sentences": 224,
+    "short": {"to": 15, "aer": 0.234, "precision": 0.765, "recall": 0.876, "sentences": 99},
+}
 
 
 def test_front_matter_is_yaml_that_the_hub_reads():
@@ -59,7 +65,19 @@ def test_sources_are_named_with_their_terms():
 def test_every_score_stands_with_its_command():
     metrics = {"training": TRAINING, "multi30k.test_2016_flickr": SCORED, "hansards.dev": ALIGNED}
     card = model_card("x", ModelConfig(), metrics)
-    for value in ("51.23", "52.34", "67.89", "0.345", "0.678", "0.789", "7,654", "98,765,432", "3,987,654", "45.67"):
+    for value in (
+        "51.23",
+        "52.34",
+        "67.89",
+        "0.345",
+        "0.678",
+        "0.789",
+        "0.234",
+        "7,654",
+        "98,765,432",
+        "3,987,654",
+        "45.67",
+    ):
         assert value in card
     assert TRAINING["command"] in card and SCORED["command"] in card
 

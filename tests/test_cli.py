@@ -486,7 +486,7 @@ def test_evaluate_alignment(call, checkpoints, tmp_path):
     path = tmp_path / "gold.tsv"
     path.write_text("The dog sleeps .\tLe chien dort .\t0-0 1-1 2-2\t3-3\n", encoding="utf-8")
     code, out, _ = call("evaluate", "--checkpoint", checkpoints / "additive", "--alignment", path, "--json")
-    assert code == 0 and list(json.loads(out)) == ["aer", "precision", "recall", "sentences"]
+    assert code == 0 and list(json.loads(out)) == ["aer", "precision", "recall", "sentences", "short"]
     turned = tmp_path / "turned.tsv"
     turned.write_text("Le chien dort .\tThe dog sleeps .\t0-0 1-1 2-2\t3-3\n", encoding="utf-8")
     mine, theirs = (

@@ -67,6 +67,11 @@ def test_every_kind_that_looks_back_can_be_aligned(translator):
         return
     made = evaluate_alignment(translator, examples)
     assert made["sentences"] == len(ENGLISH) and all(0 <= made[name] <= 1 for name in ("aer", "precision", "recall"))
+    assert made["short"] == {"to": 15} | {name: value for name, value in made.items() if name != "short"}
+    long = aligned(" ".join(ENGLISH), FRENCH[0], "20-0")
+    both = evaluate_alignment(translator, [*examples, long])
+    assert both["short"] == made["short"] and both["sentences"] == made["sentences"] + 1
+    assert "short" not in evaluate_alignment(translator, [long])
 
 
 @pytest.mark.parametrize("kind", ["additive", "multiplicative", "classic-attention"])
