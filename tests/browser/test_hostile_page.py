@@ -29,9 +29,11 @@ VALUES = {
     "formula": f"$\\href{{javascript:{RUN}}}{{dog}}$ dog",
     "frame": f'<iframe srcdoc="<script>parent.{RUN}</script>"></iframe> dog',
     "direction": "a \u202edog\u2066 <b>dog</b> \u200f\u061c dog",
-    "comment": "--> <!-- dog ]]> <![CDATA[ dog",
     "polluting": '{"__proto__": {"ran": 1}} __proto__ constructor dog',
+    "comment": "--> <!-- dog ]]> <![CDATA[ dog",
 }
+PAIRS = tuple(map(" ".join, zip(*[iter(VALUES.values())] * 2, strict=True)))
+"""Two at a time, where each costs a translation. An address and JSON are dangerous at the beginning only, and stand there."""
 ANYTHING = """() => window.ran || ({}).ran || document.querySelectorAll(
     'img[src="x"], [onerror], [onload], [onfocus], iframe, a[href^="javascript" i], main svg script'
 ).length"""
@@ -57,11 +59,11 @@ def test_typed_into_translate_and_asked_about(open_page: Callable[..., Page]) ->
     page.wait_for_selector("#ask-target textarea", state="visible")
     page.wait_for_timeout(500)
     page.locator("#take-menu > button").click()
-    for name, value in VALUES.items():
+    for i, value in enumerate(PAIRS):
         translate(page, value)
         assert french(page)
         assert_nothing_ran(page)
-        if name not in ("image", "template", "end of script"):  # the panel is the same view, and slow
+        if i > 1:  # the panel is the same view, and slow
             continue
         box = page.locator("#ask-target textarea")
         box.fill(value)
@@ -76,7 +78,7 @@ def test_typed_into_translate_and_asked_about(open_page: Callable[..., Page]) ->
 
 def test_as_the_text_of_a_link(open_page: Callable[..., Page]) -> None:
     page = None
-    for value, tab in zip(VALUES.values(), cycle(WAIT)):
+    for value, tab in zip(PAIRS, cycle(WAIT)):
         page = open_page(f"?tab={tab}&text={quote(value)}&reference={quote(value)}", wait_for=WAIT[tab], page=page)
         page.wait_for_timeout(300)
         assert_nothing_ran(page)
@@ -95,7 +97,7 @@ def test_as_everything_else_that_a_link_says(open_page: Callable[..., Page], tab
 def test_typed_into_compare_and_inside(open_page: Callable[..., Page]) -> None:
     page = open_page("?tab=compare", wait_for="#right-map .xtick")
     page.emulate_media(reduced_motion="reduce")  # without the replay
-    for value in VALUES.values():
+    for value in PAIRS:
         for place, key in (("#reference", None), ("#compare-text", "Enter")):
             box = page.locator(f"{place} textarea")
             if not box.is_visible():
@@ -110,7 +112,7 @@ def test_typed_into_compare_and_inside(open_page: Callable[..., Page]) -> None:
     page.get_by_role("tab", name="Inside").click()
     page.wait_for_selector("#inside-text textarea")
     drawn(page)
-    for value in VALUES.values():
+    for value in PAIRS:
         box = page.locator("#inside-text textarea")
         box.fill(value)
         box.press("Enter")

@@ -108,8 +108,8 @@ def test_a_warning_says_which_side_it_is_about() -> None:
     assert any("at most 40 pieces" in warning for warning in own["right"])
     assert duet(made, labels)["warnings"] == [f"{labels[side]}: {text}" for side in labels for text in own[side]]
     both = compare(*map(models.translator, names), "A 😀 sleeps.")
-    [shared] = set(both.left.warnings) & set(both.right.warnings)
-    assert duet(both, labels)["warnings"].count(shared) == 1, "of both sides, and said once"
+    shared, said = set(both.left.warnings) & set(both.right.warnings), duet(both, labels)["warnings"]
+    assert shared and all(said.count(warning) == 1 for warning in shared), "of both sides, and said once"
 
 
 def test_own_clauses_and_their_mistakes() -> None:

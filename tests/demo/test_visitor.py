@@ -33,7 +33,9 @@ STAYS = {
     "A dog sleeps = Un chien dort\nand a cat drinks milk = et un chat boit du lait",
     "A dog sleeps.\nTwo girls are reading a book.",
     "multi30k.test_2016_flickr",
+    "multi30k.test_2016_flickr.beam5",
     "tatoeba.test",
+    "tatoeba.test.beam5",
 }
 """What the layout says in English to everybody: sentences for the models, names of files."""
 
