@@ -183,10 +183,10 @@ def verdict(translation: Translation, found: Highlights | None) -> str:
     )
 
 
-def shortened(text: str, words: int = 8) -> str:
-    """The first words, as a message can hold them."""
-    found = text.split()
-    return " ".join(found[:words]) + (" …" if len(found) > words else "")
+def shortened(text: str, characters: int = 60) -> str:
+    """The beginning, as a message can hold it."""
+    text = " ".join(text.split())
+    return text if len(text) <= characters else f"{text[:characters]} …"
 
 
 def what_if(
@@ -214,7 +214,8 @@ def what_if(
             raise SearchError(f"The beginning has {len(begun.ids) - 1} pieces; the limit is {MAX_START - 1}.")
         asked["start"] = begun.pieces[:-1]
     if missing := [word for word in without if word not in source.words]:
-        raise SearchError(f"There is no word “{missing[0]}” to take away; choose from {' '.join(source.words)}.")
+        words = shortened(" ".join(source.words), 200)
+        raise SearchError(f"There is no word “{shortened(missing[0])}” to take away; choose from {words}.")
     if without:
         asked["without"] = [i for i, word in enumerate(source.words) if word in without]
     if point and not 0 <= point[1] < len(source.words):

@@ -59,7 +59,7 @@ def read_upload(path: str | Path, read: Callable[[Path], Iterable[T]], max_rows:
 def too_large(name: str, size: int, limit: int = MAX_BYTES) -> Said:
     """The refusal of so many bytes; rounded up, so that nothing seems to be as large as the limit."""
     return Said(
-        "{path} has {size:,.1f} MB; the limit is {limit:.0f} MB. Send a part of it.",
+        "{path} has {size:,.1f} MB; the limit is {limit:.0f} MB. Send a part of it, or save it smaller.",
         path=name,
         size=ceil(size / 1e5) / 10,
         limit=limit / 1e6,
@@ -99,14 +99,7 @@ def read_picture(path: str | Path, side: int) -> Image.Image:
         raise DataError(Said("{path}: no such file; choose it again", path=name))
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise DataError(
-            Said(
-                "{path} has {size:,.1f} MB; the limit is {limit:.0f} MB. Save it smaller.",
-                path=name,
-                size=size / 1e6,
-                limit=MAX_BYTES / 1e6,
-            )
-        )
+        raise DataError(too_large(name, size))
     try:
         with Image.open(path, formats=PICTURE_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:

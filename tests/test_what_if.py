@@ -173,3 +173,10 @@ def test_pointing_is_at_a_word_of_its_own_translation(kind: str, translator: Tra
 def test_a_beginning_that_leaves_no_room_or_cannot_be_written_is_refused(translator: Translator, start: str) -> None:
     with pytest.raises(SearchError, match="no pieces|limit is"):
         what_if(translator, TEXT, start=start)
+
+
+@pytest.mark.parametrize("asked", [{"without": ["é" * 1000]}, {"start": "😀" * 1000}])
+def test_a_refusal_does_not_repeat_all_that_was_asked(translator: Translator, asked: dict) -> None:
+    with pytest.raises(SearchError, match="no word|no pieces") as refused:
+        what_if(translator, "the dog sees the cat " * 40, **asked)
+    assert len(str(refused.value)) < 400

@@ -1,6 +1,10 @@
-// Lets no answer be lost on a slow line (see visitor.py). Gradio's page hears all its answers on one stream, which the server
-// closes as soon as no question waits. A page that asks just then, as every `.then` does, takes its stream for open still, and is
-// never told the answer. So the reply to a question is held back until a stream has spoken of it or is closed.
+// Stands between Gradio's page and its server (see visitor.py).
+//
+// It lets no answer be lost on a slow line. Gradio's page hears all its answers on one stream, which the server closes as soon
+// as no question waits. A page that asks just then, as every `.then` does, takes its stream for open still, and is never told
+// the answer. So the reply to a question is held back until a stream has spoken of it or is closed.
+//
+// And it has a refused file say why: Gradio's page would show the JSON that the reason comes in (see guard.py).
 
 ((fetched) => {
   const heard = new Set(); // questions that a stream has spoken of
@@ -49,6 +53,10 @@
     const { pathname } = new URL(input.url || input, location.href);
     if (pathname.endsWith("/queue/data")) return listen(new Request(input, options));
     const reply = await fetched(input, options);
+    if (!reply.ok && pathname.endsWith("/upload")) {
+      const { detail } = await reply.json().catch(() => ({})); // a proxy may have refused it, with a page of its own
+      return new Response(detail || reply.statusText, { status: reply.status });
+    }
     if (!reply.ok || !pathname.endsWith("/queue/join")) return reply;
     const { event_id } = await reply.clone().json();
     if (stream && !heard.has(event_id)) await new Promise((go) => held.set(event_id, go));

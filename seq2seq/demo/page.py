@@ -20,7 +20,6 @@ from seq2seq.demo.pictures_tab import PREPARED, pictures_tab
 from seq2seq.demo.present import Presenter, presenter
 from seq2seq.demo.sessions import Messages, light_sessions, own_folder
 from seq2seq.demo.visitor import InVisitorsLanguage, laid, say
-from seq2seq.upload import MAX_BYTES
 
 TITLE = "Attention Lens"
 QUEUE, SESSIONS, ANSWERS, CACHE_SECONDS = 256, 1000, 512, 3600
@@ -121,7 +120,7 @@ def launch_options() -> dict[str, Any]:
         "ssr_mode": False,
         "enable_monitoring": False,
         "show_error": False,
-        "max_file_size": MAX_BYTES,
+        # No max_file_size: Gradio would refuse a file before the guard does, in words that name another limit.
         "state_session_capacity": SESSIONS,
         **({"mcp_server": True} if tools.wanted() else {}),
         # The guard comes first, and gives its nonce to the script that the other one adds, too.

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import SCREENSHOTS
+from seq2seq.language import Said, translate
+from seq2seq.upload import too_large
+from tests.browser.conftest import PATIENCE, SCREENSHOTS
 
 MARKUP = "<img src=x onerror=alert(1)> ${alert(1)} {{x}} <b>bold</b>"
 TEXTS = (
@@ -186,6 +188,22 @@ def test_bad_files_get_a_message(
     choose(page, bad)
     page.locator("#batch-run").click()
     wait_for_status(page, says)
+
+
+@pytest.mark.parametrize("locale", ["en-US", "fr-FR"])
+def test_a_file_that_is_too_large_is_refused_as_everywhere(
+    server: str, visitor: Callable[[str], BrowserContext], tmp_path: Path, locale: str
+) -> None:
+    large = tmp_path / "large.txt"
+    large.write_bytes(b"A dog.\n" * 857_143)
+    said = translate(too_large(Said("The file"), 6_000_200), locale[:2])
+    page = visitor(locale).new_page()  # the browser itself tells of the refusal as an error
+    page.goto(f"{server}/?tab=batch")
+    page.wait_for_selector("#batch-run >> visible=true", timeout=PATIENCE)
+    page.locator("#batch-file input[type=file]").set_input_files(large, timeout=PATIENCE)
+    expect(page.locator(".toast-body")).to_contain_text(said)
+    assert "{" not in page.locator(".toast-body").inner_text()
+    page.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
