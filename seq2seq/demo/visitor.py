@@ -102,4 +102,7 @@ def localised(html: str, language: str) -> str:
     code = "\n".join(script.read_text(encoding="utf-8") for script in SCRIPTS)
     script = f"<script>window.lensTexts = {known};\n{code}</script>"
     html = html.replace('lang="en"', f'lang="{TAGS[language]}"', 1)
+    # It says nothing, but where there is one Plotly writes the page's address into what it clips and fills. The address bar
+    # goes on, and then the browser looks for those in the page of before: it fetches that, and leaves the colour scale blank.
+    html = html.replace('<base href="./" />', "", 1)
     return html.replace("</head>", f"{script}</head>", 1)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from html import unescape
 from typing import Any
 
 import pytest
 from gradio_client import Client
+from PIL import Image
 from playwright.sync_api import Page
 
 from seq2seq.figures import label
-from tests.browser.conftest import SCREENSHOTS
+from tests.browser.conftest import SCREENSHOTS, drawn
 
 # What is drawn, read out of Plotly's own state in the page.
 DRAWN = """() => {
@@ -150,6 +152,23 @@ def test_hover_reads_as_a_sentence(open_page: Callable[..., Page]) -> None:
     assert (
         hover == f"To write “{first['rows'][0]}”, the model put {share}% of its attention on “{first['columns'][0]}”."
     )
+
+
+def test_the_colour_scale_stays_when_the_address_goes_on(open_page: Callable[..., Page]) -> None:
+    """Nor is the page fetched once more, which a browser does for a colour that it is told to find there."""
+    page = open_page()
+    page.wait_for_selector("#attention-view .xtick")
+    fetched = []
+    page.on("request", lambda request: fetched.append(request.url.removeprefix(page.url.partition("?")[0])))
+    for tab in ("Inside", "Translate"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_function("inside => location.search.includes('tab=inside') === inside", arg=tab == "Inside")
+    page.wait_for_selector("#attention-view .cbfill >> visible=true")
+    drawn(page)
+    scale = Image.open(io.BytesIO(page.locator("#attention-view .cbfill").screenshot())).convert("L")
+    shades = [scale.getpixel((scale.width // 2, y)) for y in (3, scale.height // 2, scale.height - 3)]
+    assert shades[0] < 90 < shades[1] < 200 < shades[2], shades
+    assert not {url for url in fetched if url.partition("?")[0] == ""}
 
 
 def test_the_plain_model_gets_no_map(open_page: Callable[..., Page], api: Client) -> None:
