@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -157,6 +157,21 @@ def turn(page: Page, theme: str) -> None:
     """Makes the visitor's system light or dark, which a page follows while it is open unless its link says otherwise."""
     page.emulate_media(color_scheme=theme)
     page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=theme == "dark")
+
+
+def looks(
+    page: Page, name: str, sizes: Sequence[tuple[int, int]] = ((390, 1000), (1280, 1000))
+) -> Iterator[tuple[str, int]]:
+    """Each theme and width, with the page so; it must not scroll sideways. Leaves a screenshot of each to look at."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    for theme in ("light", "dark"):
+        turn(page, theme)
+        for width, height in sizes:
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_timeout(500)
+            yield theme, width
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.screenshot(path=SCREENSHOTS / f"{name}-{theme}-{width}.png", full_page=True)
 
 
 def settled(page: Page, locator: str, text: str) -> None:

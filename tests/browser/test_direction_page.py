@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from seq2seq.demo import compare_tab
 from seq2seq.demo.translate_tab import EXAMPLES, EXAMPLES_OF
-from tests.browser.conftest import SCREENSHOTS, settled
+from tests.browser.conftest import looks, settled
 
 LABELS = """() => ['#source-text', '#target-text'].map(
     (box) => document.querySelector(`${box} [data-testid=block-info]`).textContent.trim())"""
@@ -117,12 +117,7 @@ def test_the_stage_has_sentences_of_the_language_that_is_read(open_page: Callabl
     settled(page, "#attention-view .lens-chips[lang=fr]", EXAMPLES_OF["fr"][0].split()[-1].rstrip("."))
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_screenshots(open_page: Callable[..., Page], theme: str) -> None:
-    for width in (1280, 390):
-        page = open_page(
-            f"?checkpoint=fr-en-additive&text=Un+chat+noir+dort+sur+la+table.&__theme={theme}", width=width
-        )
-        grown(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        page.screenshot(path=SCREENSHOTS / f"direction-{theme}-{width}.png", full_page=True)
+def test_looks(open_page: Callable[..., Page]) -> None:
+    page = open_page("?checkpoint=fr-en-additive&text=Un+chat+noir+dort+sur+la+table.")
+    grown(page)
+    assert len(list(looks(page, "direction"))) == 4

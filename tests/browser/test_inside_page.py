@@ -9,7 +9,7 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Page, Route
 
-from tests.browser.conftest import SCREENSHOTS
+from tests.browser.conftest import looks
 
 TEXT = "A small child is sleeping under a green tree."
 BOXES = """() => [...document.querySelectorAll('.inside-box')].map((box) => ({
@@ -199,21 +199,14 @@ def test_a_sentence_that_is_cut_says_so(inside_page: Callable[..., Page]) -> Non
     assert "at most 40 pieces" in warning and "last 20 words" in warning
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("checkpoint", ["en-fr-additive", "en-fr-classic-attention"])
-def test_screenshots(inside_page: Callable[..., Page], checkpoint: str, theme: str) -> None:
-    page = inside_page(checkpoint, more=f"&__theme={theme}", width=390)
+def test_looks(inside_page: Callable[..., Page], checkpoint: str) -> None:
+    page = inside_page(checkpoint, width=390)
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     at_step(page, 4)
-    SCREENSHOTS.mkdir(exist_ok=True)
-    for width in (390, 1280):
-        page.set_viewport_size({"width": width, "height": 1000})
+    for _, width in looks(page, f"inside-{checkpoint}"):
         page.wait_for_function(
             "shown => document.querySelector('.inside-arrows').checkVisibility() === shown", arg=width == 1280
-        )
-        page.screenshot(path=SCREENSHOTS / f"inside-{checkpoint}-{theme}-{width}.png", full_page=True)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, (
-            "the page itself does not scroll sideways"
         )
         assert page.evaluate(OVERLAPS) == 0

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from seq2seq.demo.pictures_tab import PREPARED
 from seq2seq.demo.translate_tab import EXAMPLES
-from tests.browser.conftest import SCREENSHOTS, started
+from tests.browser.conftest import looks, started
 
 LONG = "A man in a blue shirt and a woman are walking with a black dog."
 SENT = "Two dogs & a <b>cat</b> sleep."
@@ -300,33 +300,24 @@ STAGES = {
 
 
 @pytest.mark.parametrize("tab", STAGES)
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_stage_shows_the_view_and_nothing_else(open_page: Callable[..., Page], theme: str, tab: str) -> None:
-    SCREENSHOTS.mkdir(exist_ok=True)
+def test_a_stage_shows_the_view_and_nothing_else(open_page: Callable[..., Page], tab: str) -> None:
     stage, wait, text = STAGES[tab]
-    page = open_page(f"?present=1&text={quote(text)}&__theme={theme}&tab={tab}", wait_for=wait)
+    page = open_page(f"?present=1&text={quote(text)}&tab={tab}", wait_for=wait)
     page.wait_for_function("() => !document.querySelector('.lens-growing')")
-    for width, height in SIZES:
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_timeout(500)
+    for _ in looks(page, f"present-{stage[1:]}", SIZES):
         page.wait_for_function(f"() => !({CUT})().length")
         page.wait_for_function(f"() => !({CONTROLS})().length")  # some fade out
         assert page.locator(stage).evaluate(FITS)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.screenshot(path=SCREENSHOTS / f"present-{stage[1:]}-{theme}-{width}.png")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_boards_on_a_phone_s_stage_stand_below_each_other(open_page: Callable[..., Page], theme: str) -> None:
+def test_boards_on_a_phone_s_stage_stand_below_each_other(open_page: Callable[..., Page]) -> None:
     page = open_page(
-        f"?present=1&tab=pictures&text={quote(PREPARED[4])}&__theme={theme}", width=390, height=800,
+        f"?present=1&tab=pictures&text={quote(PREPARED[4])}", width=390, height=800,
         wait_for="#caption-additive .heatmaplayer image",
     )  # fmt: skip
-    page.wait_for_timeout(500)
-    left, right = (page.locator(f"#caption-{side}").bounding_box() for side in ("plain", "additive"))
-    assert right["y"] >= left["y"] + left["height"] and left["width"] > 330
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.screenshot(path=SCREENSHOTS / f"present-caption-boards-{theme}-390.png")
+    for _ in looks(page, "present-caption-boards", [(390, 800)]):
+        left, right = (page.locator(f"#caption-{side}").bounding_box() for side in ("plain", "additive"))
+        assert right["y"] >= left["y"] + left["height"] and left["width"] > 330
 
 
 def test_nobody_is_moved_who_asked_for_rest(open_page: Callable[..., Page]) -> None:

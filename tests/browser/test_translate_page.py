@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from seq2seq.figures import label
-from tests.browser.conftest import SCREENSHOTS, drawn
+from tests.browser.conftest import drawn, looks
 
 # What is drawn, read out of Plotly's own state in the page.
 DRAWN = """() => {
@@ -252,26 +252,18 @@ def test_a_link_to_no_model_says_so(open_page: Callable[..., Page]) -> None:
     assert "There is no model" in page.locator("#attention-view .lens-message").inner_text()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_looks(open_page: Callable[..., Page], theme: str) -> None:
-    """Nothing is wider than the screen; long sentences scroll inside. Leaves screenshots to look at."""
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page = open_page(f"?__theme={theme}", width=390)
+def test_looks(open_page: Callable[..., Page]) -> None:
+    """Nothing is wider than the screen; long sentences scroll inside."""
+    page = open_page(width=390)
     page.wait_for_selector("#attention-view .xtick")
-    page.wait_for_timeout(500)
-    page.screenshot(path=SCREENSHOTS / f"translate-{theme}-390.png", full_page=True)
-    page.set_viewport_size({"width": 1280, "height": 1000})
-    page.wait_for_timeout(500)
-    page.screenshot(path=SCREENSHOTS / f"translate-{theme}-1280.png", full_page=True)
-    colour = page.evaluate("getComputedStyle(document.querySelector('#attention-view .lens-plot .xtick text')).fill")
-    assert (sum(int(c) for c in colour[4:-1].split(",")) > 382) == (theme == "dark"), "labels must stand out"
+    for theme, _ in looks(page, "translate"):
+        colour = page.evaluate(
+            "getComputedStyle(document.querySelector('#attention-view .lens-plot .xtick text')).fill"
+        )
+        assert (sum(int(c) for c in colour[4:-1].split(",")) > 382) == (theme == "dark"), "labels must stand out"
     translate(page, "A man and a woman with two small children are walking slowly along a very long sandy beach "
                     "while a big brown dog runs after a yellow ball in the cold blue water.")  # fmt: skip
-    for width in (1280, 390):
-        page.set_viewport_size({"width": width, "height": 1000})
-        page.wait_for_timeout(500)
-        page.screenshot(path=SCREENSHOTS / f"translate-{theme}-{width}-long.png", full_page=True)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for _ in looks(page, "translate-long"):
         assert page.evaluate(
             "(s => s.scrollWidth > s.clientWidth)(document.querySelector('#attention-view .lens-scroll'))"
         )
