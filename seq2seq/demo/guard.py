@@ -100,6 +100,11 @@ def trust_proxies() -> None:
         os.environ.setdefault("FORWARDED_ALLOW_IPS", "127.0.0.1,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16")
 
 
+def route(scope: Scope) -> str:
+    """What is asked for, below the path of a server that the page may stand under."""
+    return scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+
+
 def address(scope: Scope) -> str:
     """Who asks: an IPv4 address, or the first half of an IPv6 one, of which everybody has many; "" for this machine."""
     try:
@@ -164,7 +169,7 @@ class Guard:
             return await self.app(scope, receive, send)
         if scope["type"] != "http":
             return  # the page uses no WebSockets
-        path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+        path = route(scope)
         client = scope["lens.client"] = address(scope)
         body = Body(scope, receive)
         answer = Answer(send, body, path, language(scope))

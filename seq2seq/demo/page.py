@@ -10,10 +10,12 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Receive, Scope, Send
 
 from seq2seq.demo import api, compare_tab, links, models, tools, translate_tab
 from seq2seq.demo.batch_tab import batch_tab
-from seq2seq.demo.guard import FULL, Guard, is_full, trust_proxies
+from seq2seq.demo.guard import FULL, MADE, Guard, is_full, route, trust_proxies
 from seq2seq.demo.inside_tab import inside_tab
 from seq2seq.demo.memory import few_heaps, giving_back
 from seq2seq.demo.pictures_tab import PREPARED, pictures_tab
@@ -93,6 +95,15 @@ def build() -> gr.Blocks:
     return page
 
 
+class Compressed(GZipMiddleware):
+    """The page itself at an eighth of its size, for slow lines. Gradio compresses only what has the ending of a file."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and route(scope) in MADE:
+            return await super().__call__(scope, receive, send)
+        await self.app(scope, receive, send)
+
+
 def warm_up() -> None:
     """Loads the models with which the page opens and translates its examples, which all visitors are then given."""
     for tab in (translate_tab, compare_tab):
@@ -123,9 +134,9 @@ def launch_options() -> dict[str, Any]:
         # No max_file_size: Gradio would refuse a file before the guard does, in words that name another limit.
         "state_session_capacity": SESSIONS,
         **({"mcp_server": True} if tools.wanted() else {}),
-        # The guard comes first, and gives its nonce to the script that the other one adds, too.
+        # The guard comes before all that costs, and gives its nonce to the script that the last one adds, too.
         "app_kwargs": {
-            "middleware": [Middleware(Guard), Middleware(InVisitorsLanguage)],
+            "middleware": [Middleware(Compressed, compresslevel=6), Middleware(Guard), Middleware(InVisitorsLanguage)],
             "lifespan": giving_back,
         },
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import gzip
 import http.client
 import ipaddress
 import json
@@ -62,9 +63,10 @@ def serving(**limits: Any) -> Iterator[Served]:
     """The page as `app.py` launches it; `limits` are given to its guard."""
     options = launch_options()
     if limits:
-        first, *others = options["app_kwargs"]["middleware"]
-        assert first.cls is Guard
-        options["app_kwargs"] = {"middleware": [Middleware(Guard, **limits), *others]}
+        layers = options["app_kwargs"]["middleware"]
+        limited = [Middleware(Guard, **limits) if layer.cls is Guard else layer for layer in layers]
+        assert limited != layers
+        options["app_kwargs"] = {"middleware": limited}
     page, [port] = build(), free_ports(1)
     page.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, quiet=True, **options)
     try:
@@ -149,6 +151,15 @@ def test_files_with_a_hash_in_their_name_are_asked_for_once_and_others_each_time
         assert "immutable" in send(served, "GET", name).headers["cache-control"]
     for path in ("/", "/config", "/theme.css", "/assets/img/header-image.jpg", "/assets/none-12345678.js"):
         assert "immutable" not in send(served, "GET", path).headers.get("cache-control", "")
+
+
+@pytest.mark.parametrize("path", ["/", "/config", "/gradio_api/info"])
+def test_the_page_comes_compressed_to_whoever_takes_it_so(served, path):
+    plain, small = (send(served, "GET", path, headers={"Accept-Encoding": kind}) for kind in ("identity", "br, gzip"))
+    assert "content-encoding" not in plain.headers and small.headers["content-encoding"] == "gzip"
+    assert len(small.body) == int(small.headers["content-length"]) < len(plain.body) / 4
+    assert abs(len(gzip.decompress(small.body)) - len(plain.body)) < 200, "but for the nonce"
+    assert all("accept-encoding" in answer.headers["vary"].lower() for answer in (plain, small))
 
 
 def test_only_the_pages_own_scripts_have_its_nonce_and_it_is_new_each_time(served):
