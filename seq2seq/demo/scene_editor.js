@@ -116,6 +116,8 @@ function newNode(index) {
   let grip = null; // how far from its middle the object was taken
   const at = (event) => pointOn(canvas, props.value.pixels, event);
   node.addEventListener("focus", () => choose(index));
+  // A finger that takes an object does not scroll the page; beside the objects it does.
+  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   node.addEventListener("pointerdown", (event) => {
     choose(index);
     node.setPointerCapture(event.pointerId);

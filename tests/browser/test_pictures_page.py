@@ -144,11 +144,19 @@ def test_an_object_is_dragged_with_a_finger(server: str, browser: Browser) -> No
     page.locator(".editor-canvas").scroll_into_view_if_needed()
     box = page.locator(".editor-canvas").bounding_box()
     touch = context.new_cdp_session(page)
-    for kind, x, y in (("Start", 10, 10), ("Move", 30, 30), ("Move", 32, 53)):
-        point = {"x": box["x"] + box["width"] * x / 64, "y": box["y"] + box["width"] * y / 64}
-        touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": [point]})
-    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    def draw_along(*spots: tuple[int, int]) -> None:
+        for kind, (x, y) in zip(("Start", "Move", "Move"), spots, strict=True):
+            point = {"x": box["x"] + box["width"] * x / 64, "y": box["y"] + box["width"] * y / 64}
+            touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": [point]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    before = page.evaluate("scrollY")
+    draw_along((10, 10), (30, 30), (32, 53))
     caption(page, "a large red circle at the bottom")
+    assert page.evaluate("scrollY") == before
+    draw_along((10, 50), (10, 30), (10, 10))
+    page.wait_for_function("before => scrollY > before", arg=before)  # beside the object the finger scrolls
     context.close()
 
 
