@@ -97,9 +97,18 @@ def send(
 
 def call(served: Served, name: str, *data: Any, client: str = "") -> str:
     """What an endpoint says in the end, as its stream has it."""
+    return fetch(served, name, ask(served, name, *data, client=client))
+
+
+def ask(served: Served, name: str, *data: Any, client: str = "") -> str:
+    """Puts a question to an endpoint -> its number, for `fetch`."""
     asked = send(served, "POST", f"{CALL}/{name}", {"data": list(data)}, client)
     assert asked.status == 200, asked
-    return send(served, "GET", f"{CALL}/{name}/{json.loads(asked.body)['event_id']}").body.decode()
+    return json.loads(asked.body)["event_id"]
+
+
+def fetch(served: Served, name: str, number: str) -> str:
+    return send(served, "GET", f"{CALL}/{name}/{number}").body.decode()
 
 
 def wait_until(true: Callable[[], Any]) -> None:
@@ -721,9 +730,9 @@ def test_no_answer_has_a_trace_or_a_place_on_the_server(served, name):
     secrets = [str(ROOT), str(Path(gr.__file__).parents[1]), "Traceback", 'File "', "root:"]
     usual = ENDPOINTS[name]
     for place in range(len(usual)):
-        for value in HOSTILE:
-            data = [*usual[:place], value, *usual[place + 1 :]]
-            said = call(served, name, *data)
+        asked = [ask(served, name, *usual[:place], value, *usual[place + 1 :]) for value in HOSTILE]
+        for value, number in zip(HOSTILE, asked, strict=True):
+            said = fetch(served, name, number)
             assert ("event: complete" in said) != ("event: error" in said), (place, value)
             assert not [secret for secret in secrets if secret in said], (place, value, said[:500])
 
