@@ -117,7 +117,9 @@ def test_numbers_are_those_of_the_metrics() -> None:
         threes = ["{bleu:.1f} · {bleu_lower_tok:.1f} · {chrf:.1f}".format(**metrics[name]) for name in sets]
         aligned = metrics.get("hansards.dev")
         errors = [f"{aligned['aer']:.2f} · {aligned['short']['aer']:.2f}"] if aligned else []
-        scores.append([f"{size:.1f} MB", *threes, *errors, f"{sum(seconds(metrics['training'], folder.name)):,.0f}"])
+        trained = f"{sum(seconds(metrics['training'], folder.name)):,.0f}"
+        lengths = [" · ".join(scores[0])]
+        scores.append([scores[1][0], f"{size:.1f} MB", *threes[:2], *lengths, *threes[2:], *errors, trained])
         rows = [row for row in README.splitlines() if row.startswith(f"| `{folder.name}` |")]
         tables = [[re.sub(r" \(.*\)", "", cell.strip()) for cell in row.strip("|").split("|")[1:]] for row in rows]
         for expected in scores:
