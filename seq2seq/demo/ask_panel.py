@@ -14,6 +14,7 @@ from gradio.components import Component
 from seq2seq.comparison import different_words
 from seq2seq.demo import models
 from seq2seq.demo.attention_view import AttentionView, message, view
+from seq2seq.demo.component import EVENT
 from seq2seq.demo.links import BEAMS, PIECES
 from seq2seq.demo.visitor import say, told
 from seq2seq.dial import LEARNED, ONE_HOT, UNIFORM, Dial
@@ -50,13 +51,17 @@ def word_choices(words: Sequence[str]) -> list[tuple[str, int]]:
     return [(f"{i} {word}", i - 1) for i, word in enumerate(words, 1)]
 
 
-def controls(translation: Translation | None) -> tuple[Any, ...]:
-    """What can be chosen of this translation: target word, its candidates, source words to take away, step and source word
-    to point."""
+def renewed(translation: Translation | None) -> tuple[Any, ...]:
+    """The panel when another translation stands above: no answers (tree, words, costs, picture), and what can be chosen of it:
+    target word, its candidates, source words to take away, step and source word to point, turn, sentences found."""
     source = word_choices(translation.source_words) if translation else []
     target = word_choices(translation.target_words) if translation else []
     pointing = [(say("nowhere"), -1), *source]
     return (
+        "",
+        "",
+        gr.update(value=pd.DataFrame(), visible=False),
+        None,
         gr.update(choices=target, value=None),
         gr.update(choices=[], value=None),
         gr.update(choices=source[:-1] if source and source[-1][0].endswith("<eos>") else source, value=[]),
@@ -67,9 +72,7 @@ def controls(translation: Translation | None) -> tuple[Any, ...]:
     )
 
 
-def forgotten() -> tuple[Any, ...]:
-    """No answers, as when another sentence is asked for: tree, words, costs, picture."""
-    return "", "", gr.update(value=pd.DataFrame(), visible=False), None
+UNCHANGED = (gr.skip(),) * 11
 
 
 def step_of(translation: Translation | None, word: int | None) -> int | None:
@@ -242,15 +245,12 @@ def matter(translation: Translation | None) -> tuple[str, Any, None]:
 # -- layout and wiring ---------------------------------------------------------------------------------------------
 
 
-def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> tuple[list[Component], list[Component]]:
+def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[Component]:
     """Lays the panel out and wires it to the translation in `result`, whose picture is `above`, of words or of
     pieces as `unit` says.
 
-    Returns the components that another translation fills, in the order of `controls`, and those of the answers, which are for
-    one sentence, in the order of `forgotten`.
+    Returns the components that another translation changes, in the order of `renewed`.
     """
-    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
-    latest: dict[str, Any] = {"trigger_mode": "always_last"} | options
     with gr.Accordion("Ask the model", open=False, elem_id="ask"):
         gr.Markdown(ABOUT, elem_classes="help")
         # Not tabs: on a phone Gradio would fold all but one of them into a menu.
@@ -293,14 +293,14 @@ def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> tuple[l
         picture = AttentionView(None, elem_id="ask-view")
     found = gr.State()
     shown = [said, picture]
-    question.input(lambda asked: [gr.update(visible=name == asked) for name in QUESTIONS], question, columns, **latest)
-    above.pick(clicked, [result, unit], [word, offered], **latest)
-    word.input(candidates, [result, word], offered, **latest)
-    offered.input(another_word, [result, word, offered], shown, **latest)
-    struck.input(without_words, [result, struck], shown, **latest)
-    own.submit(own_french, [result, own], shown, **latest)
-    gr.on([turn.input, step.input, point.input], turned, [result, turn, step, point], shown, **latest)
-    search.click(others, [result, size], [best, grown, found], **latest)
-    best.input(picked, [result, found, best], shown, **latest)
-    test.click(matter, result, [said, costs, picture], **latest)
-    return [word, offered, struck, step, point, turn, best], [grown, said, costs, picture]
+    question.input(lambda asked: [gr.update(visible=name == asked) for name in QUESTIONS], question, columns, **EVENT)
+    above.pick(clicked, [result, unit], [word, offered], **EVENT)
+    word.input(candidates, [result, word], offered, **EVENT)
+    offered.input(another_word, [result, word, offered], shown, **EVENT)
+    struck.input(without_words, [result, struck], shown, **EVENT)
+    own.submit(own_french, [result, own], shown, **EVENT)
+    gr.on([turn.input, step.input, point.input], turned, [result, turn, step, point], shown, **EVENT)
+    search.click(others, [result, size], [best, grown, found], **EVENT)
+    best.input(picked, [result, found, best], shown, **EVENT)
+    test.click(matter, result, [said, costs, picture], **EVENT)
+    return [grown, said, costs, picture, word, offered, struck, step, point, turn, best]

@@ -9,10 +9,11 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from seq2seq.comparison import Comparison, compare
+from seq2seq.comparison import Comparison, clean_reference, compare
 from seq2seq.demo import links, models
 from seq2seq.demo.attention_view import AttentionView, message, occlusion_view, strip_view, view
 from seq2seq.demo.bottleneck_panel import bottleneck_panel
+from seq2seq.demo.component import EVENT
 from seq2seq.demo.duet import Duet, duet
 from seq2seq.demo.links import BEAMS
 from seq2seq.demo.long_view_panel import long_view_panel
@@ -22,7 +23,7 @@ from seq2seq.demo.translate_tab import turned_text
 from seq2seq.demo.visitor import language, say, told
 from seq2seq.explain import agreement, check_occlusion, occlusion, summary
 from seq2seq.translation import Translation
-from seq2seq.translator import TextError
+from seq2seq.translator import TextError, clean
 
 EXAMPLES = (
     "A man in a blue shirt is riding a bicycle.",
@@ -56,15 +57,31 @@ QUESTION = (
 
 
 def run(
-    text: str, reference: str, left: str, right: str, beam_size: float, question: str = SAW
-) -> tuple[Any, Comparison | None]:
-    """Both translations: the columns, and the comparison behind them, or a message and None."""
+    text: str,
+    reference: str,
+    left: str,
+    right: str,
+    beam_size: float,
+    question: str = SAW,
+    made: Comparison | None = None,
+    looked: str | None = None,
+) -> tuple[Any, Comparison | None, str]:
+    """Both translations: the columns, the comparison behind them or, if refused, a message and None; and the question of their
+    link. made: the comparison that stands there, for the question `looked`; for the other it is not made again."""
     try:
-        sides = models.translator(left), models.translator(right)
-        comparison = compare(*sides, text, reference, beam_size=int(beam_size))
+        asked = clean(text), clean_reference(reference), left, right, beam_size
+        if made is None or looked == question or asked_for(made) != asked:
+            sides = models.translator(left), models.translator(right)
+            made = compare(*sides, text, reference, beam_size=int(beam_size))
     except models.REFUSALS as error:
-        return message(told(error)), None
-    return columns_of(comparison, question), comparison
+        return message(told(error)), None, question
+    return columns_of(made, question), made, question
+
+
+def asked_for(comparison: Comparison) -> tuple[str, str | None, str, str, int]:
+    """Text, reference, both checkpoints and beam, as the controls say them."""
+    left, right = comparison.left, comparison.right
+    return left.text, comparison.reference, left.checkpoint, right.checkpoint, left.beam_size
 
 
 def columns_of(comparison: Comparison, question: str) -> dict[str, Any]:
@@ -74,11 +91,6 @@ def columns_of(comparison: Comparison, question: str) -> dict[str, Any]:
     named |= {"reference": comparison.reference or "", "show": links.NEEDED if question == NEEDED else links.LOOKED}
     link = links.query(links.COMPARE, text=left.text, **named)
     return duet(comparison, models.labels(left.checkpoint, right.checkpoint)) | {"link": link}
-
-
-def seen(comparison: Comparison | None, question: str) -> tuple[Any, ...]:
-    """The maps, with the columns that say in their link what the maps show now; their words stay."""
-    return gr.skip() if comparison is None else columns_of(comparison, question), *saw(comparison, question)
 
 
 def saw(comparison: Comparison | None, question: str) -> tuple[Any, Any, str]:
@@ -100,9 +112,9 @@ def saw(comparison: Comparison | None, question: str) -> tuple[Any, Any, str]:
 
 
 def everything(text: str, reference: str, left: str, right: str, beam_size: float, question: str) -> tuple[Any, ...]:
-    """All that a comparison changes on the page: columns, result, the two maps, their agreement."""
-    columns, comparison = run(text, reference, left, right, beam_size, question)
-    return columns, comparison, *saw(comparison, question)
+    """All that a comparison changes on the page: as `run`, the two maps, their agreement."""
+    columns, comparison, looked = run(text, reference, left, right, beam_size, question)
+    return columns, comparison, looked, *saw(comparison, question)
 
 
 def _looked_at(translation: Translation) -> dict[str, Any]:
@@ -186,7 +198,6 @@ def opened(request: gr.Request) -> tuple[Any, ...]:
 def compare_tab(page: gr.Blocks) -> None:
     """Lays the tab out inside an open `gr.Blocks` and wires it."""
     pair = models.default_pair()
-    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
 
     text = gr.Textbox(
         EXAMPLES[1], label="English", placeholder="Type a sentence and press Enter", submit_btn="Compare",
@@ -207,7 +218,7 @@ def compare_tab(page: gr.Blocks) -> None:
             elem_id="reference",
         )
     columns = Duet(None, elem_id="duet")
-    result = gr.State()
+    result, looked = gr.State(), gr.State()
 
     gr.Markdown("### What each one saw")
     question = gr.Radio([SAW, NEEDED], value=SAW, show_label=False, container=False, elem_id="question")
@@ -218,12 +229,12 @@ def compare_tab(page: gr.Blocks) -> None:
     gr.Markdown(QUESTION, elem_classes="help")
     take_away(of_comparison, [result], "take-both")
 
-    inputs, maps = [text, reference, left, right, beam, question], [left_map, right_map, agreeing]
-    # One event for all that ask, so that one comparison runs after the other and the last asked for is what is shown.
-    asking = [text.submit, reference.submit, beam.input, asked.change]
-    looking: dict[str, Any] = {"fn": seen, "inputs": [result, question], "outputs": [columns, *maps]} | options
-    gr.on(asking, run, inputs, [columns, result], trigger_mode="always_last", **options).then(**looking)
-    question.input(**looking)
+    inputs, made = [text, reference, left, right, beam, question], [columns, result, looked]
+    maps = [left_map, right_map, agreeing]
+    # One event for all that ask, so that one comparison runs after the other and the last asked for is what is shown. The maps,
+    # which may take seconds, come after it; they are made of the comparison that stands there then.
+    asking = [text.submit, reference.submit, beam.input, question.input, asked.change]
+    gr.on(asking, run, [*inputs, result, looked], made, **EVENT).then(saw, [result, question], maps, **EVENT)
     for button in examples:
         # Another sentence, so the reference of the old one goes.
         fill = "(example) => [example, '', Date.now()]"
@@ -232,11 +243,11 @@ def compare_tab(page: gr.Blocks) -> None:
     due = gr.Number(0, visible="hidden")
     for one, other in ((left, right), (right, left)):
         facings = [other, reference, text, *examples, due]
-        turning = one.input(turned, [one, other, chosen, text, reference, result], [chosen, *facings], **options)
+        turning = one.input(turned, [one, other, chosen, text, reference, result], [chosen, *facings], **EVENT)
         turning.then(None, due, asked, js="(due) => due", api_visibility="private")
-    opening = page.load(opened, None, [*inputs, columns, result, *maps], **options)
+    opening = page.load(opened, None, [*inputs, *made, *maps], **EVENT)
     if models.turns():
-        opening.then(faced, [left, right], [chosen, text, *examples], **options)
+        opening.then(faced, [left, right], [chosen, text, *examples], **EVENT)
 
     bottleneck_panel(left, right, beam)
     long_view_panel(page)

@@ -13,6 +13,14 @@ from seq2seq.figures import THEMES
 
 HERE = Path(__file__).parent
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+EVENT: dict[str, Any] = {
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "concurrency_limit": 4,
+    "trigger_mode": "always_last",
+}
+"""Options of an event of the page. always_last: what is asked while an answer is made is asked after it; Gradio would forget
+it. Where two events write the same component, the one asked first may still answer last: better one event for both."""
 
 
 class PageComponent(gr.HTML):

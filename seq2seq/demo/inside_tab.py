@@ -10,6 +10,7 @@ from gradio.events import Dependency
 
 from seq2seq.demo import links, models
 from seq2seq.demo.attention_view import message
+from seq2seq.demo.component import EVENT
 from seq2seq.demo.inside_view import InsideView, inside_view
 from seq2seq.demo.translate_tab import turned_text
 from seq2seq.demo.visitor import told
@@ -76,13 +77,12 @@ def inside_tab(page: gr.Blocks, tab: gr.Tab, sentence: gr.Textbox, model: gr.Dro
         )
     view = InsideView(None, elem_id="inside-view")
     shown, taken, asked = gr.State(), gr.Textbox("", visible="hidden"), gr.Number(0, visible="hidden")
-    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     looked = [view, shown, text]
-    gr.on([text.submit, asked.change], look, [text, checkpoint], looked, trigger_mode="always_last", **options)
-    turning = checkpoint.input(turned_text, [text, checkpoint, shown], text, **options)
+    gr.on([text.submit, asked.change], look, [text, checkpoint], looked, **EVENT)
+    turning = checkpoint.input(turned_text, [text, checkpoint, shown], text, **EVENT)
     turning.then(None, None, asked, js=NOW, api_visibility="private")
     ways = json.dumps({name: "-".join(models.direction(name)) for name in models.names()})
     entered = [text, checkpoint, taken, asked]
     tab.select(None, [sentence, model, *entered], entered, js=ENTERED % ways, api_visibility="private")
     text.input(None, sentence, taken, js=TYPED, api_visibility="private")
-    return page.load(from_link, sentence, [text, checkpoint, taken, view, shown], **options)
+    return page.load(from_link, sentence, [text, checkpoint, taken, view, shown], **EVENT)

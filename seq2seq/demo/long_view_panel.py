@@ -9,6 +9,7 @@ import gradio as gr
 from seq2seq.charts import BAHDANAU, by_length
 from seq2seq.demo import models
 from seq2seq.demo.chart import Chart
+from seq2seq.demo.component import EVENT
 from seq2seq.demo.visitor import laid, language
 from seq2seq.language import Said
 
@@ -47,11 +48,4 @@ def long_view_panel(page: gr.Blocks) -> None:
         score = gr.Radio(SCORES, value="bleu", label="Score")
     figure = Chart({"figure": None, "note": ""}, elem_id="long-view")
     gr.Markdown(laid("{whiskers} {bahdanau}", whiskers=Said(WHISKERS), bahdanau=Said(BAHDANAU)), elem_classes="help")
-    gr.on(
-        [page.load, data.input, score.input],
-        chart,
-        [data, score],
-        figure,
-        api_visibility="private",
-        show_progress="hidden",
-    )
+    gr.on([page.load, data.input, score.input], chart, [data, score], figure, **EVENT)

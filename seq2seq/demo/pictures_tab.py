@@ -16,6 +16,7 @@ from seq2seq.card import MEASURES
 from seq2seq.charts import right_by_objects
 from seq2seq.demo import links, models
 from seq2seq.demo.chart import Chart
+from seq2seq.demo.component import EVENT
 from seq2seq.demo.picture_board import PictureBoard
 from seq2seq.demo.picture_files import KINDS, of_pair
 from seq2seq.demo.picture_pairs import CAPTIONERS, PAINTERS, Asked, captions, label, paintings, understood
@@ -252,7 +253,6 @@ def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
 
     Returns the event that does: only after it may the tab be entered, or its own first scene would stand there.
     """
-    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
     opened = gr.State(False)
     gr.Markdown(ABOUT, elem_classes="help")
     note = gr.Markdown("", visible=False, elem_id="link-note")
@@ -306,16 +306,16 @@ def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
 
     captioned, painted = [*captioned, caption_table, pictured], [*painted, paint_table, described]
     shown = [composing, *captioned]
-    chosen.input(picked, chosen, shown, trigger_mode="always_last", **options)
-    new.click(new_scene, [count, unseen], [chosen, *shown], **options)
-    code.submit(sent, code, [chosen, *shown], trigger_mode="always_last", **options)
-    composing.compose(compose, None, [chosen, *shown], trigger_mode="always_last", **options)
-    sheet.draw(describe_sketch, None, captioned, trigger_mode="always_last", **options)
-    file.upload(describe_file, file, captioned, **options)
-    gr.on([text.submit, asked.change], paint, text, painted, trigger_mode="always_last", **options)
+    chosen.input(picked, chosen, shown, **EVENT)
+    new.click(new_scene, [count, unseen], [chosen, *shown], **EVENT)
+    code.submit(sent, code, [chosen, *shown], **EVENT)
+    composing.compose(compose, None, [chosen, *shown], **EVENT)
+    sheet.draw(describe_sketch, None, captioned, **EVENT)
+    file.upload(describe_file, file, captioned, **EVENT)
+    gr.on([text.submit, asked.change], paint, text, painted, **EVENT)
     for button, example in zip(examples, DESCRIPTIONS):
         fill = f"() => [{json.dumps(example)}, Date.now()]"
         button.click(None, None, [text, asked], js=fill, api_visibility="private")
     everything = [opened, *shown, *painted, *bars, table]
-    tab.select(entered, opened, everything, **options)
-    return after.then(from_link, None, [*everything, text, chosen, note], **options)
+    tab.select(entered, opened, everything, **EVENT)
+    return after.then(from_link, None, [*everything, text, chosen, note], **EVENT)

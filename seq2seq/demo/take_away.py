@@ -17,7 +17,7 @@ import gradio as gr
 
 from seq2seq.comparison import Comparison
 from seq2seq.demo import models
-from seq2seq.demo.component import PageComponent
+from seq2seq.demo.component import EVENT, PageComponent
 from seq2seq.demo.links import PIECES
 from seq2seq.demo.visitor import say
 from seq2seq.explain import evidence
@@ -127,5 +127,5 @@ def take_away(
     """Lays the buttons out; `make` is a function like the two above and `inputs` what it gets before the event."""
     with gr.Accordion("Take it with you", open=False, elem_id=f"{elem_id}-menu"):
         buttons = TakeAway(value(kinds=kinds), elem_id=elem_id)
-    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
-    buttons.take(make, inputs, buttons, **options)
+    # The script asks for one file at a time; a question put off would come with the event of the one before.
+    buttons.take(make, inputs, buttons, **EVENT | {"trigger_mode": "once"})

@@ -12,13 +12,15 @@ import gradio as gr
 import pandas as pd
 
 from seq2seq.demo import links, models
-from seq2seq.demo.ask_panel import ask_panel, controls, forgotten
+from seq2seq.demo.ask_panel import UNCHANGED, ask_panel, renewed
 from seq2seq.demo.attention_view import MAX_CELLS, AttentionView, message, view
+from seq2seq.demo.component import EVENT
 from seq2seq.demo.links import BEAMS, PIECES, WORDS
 from seq2seq.demo.take_away import of_translation, take_away
 from seq2seq.demo.visitor import language, say, told
 from seq2seq.figures import grid
 from seq2seq.translation import Translation
+from seq2seq.translator import clean
 
 EXAMPLES = (
     "A man in a blue shirt is riding a bicycle.",
@@ -51,7 +53,8 @@ HELP = (
 )
 
 Shown = tuple[Any, ...]
-"""What a translation changes on the page: view, translation, result, weights table, candidates table."""
+"""What a translation changes on the page: view, translation, result, weights table, candidates table, the switches with which
+it is drawn, and the panel Ask."""
 
 
 # -- pure functions ------------------------------------------------------------------------------------------------
@@ -59,7 +62,13 @@ Shown = tuple[Any, ...]
 
 def show(translation: Translation, unit: str, eos: bool) -> Shown:
     """A finished translation as everything the tab shows."""
-    return picture(translation, unit, eos), translation.translation, translation, *tables(translation, unit, eos)
+    return *standing(translation, unit, eos), *renewed(translation)
+
+
+def standing(translation: Translation, unit: str, eos: bool) -> Shown:
+    """As `show`, without the panel Ask."""
+    drawn = picture(translation, unit, eos), translation.translation, translation
+    return *drawn, *tables(translation, unit, eos), (unit, eos)
 
 
 def picture(translation: Translation, unit: str, eos: bool) -> dict[str, Any]:
@@ -71,7 +80,7 @@ def picture(translation: Translation, unit: str, eos: bool) -> dict[str, Any]:
 
 def failed(error: Exception) -> Shown:
     """Why nothing was translated, where the picture would stand."""
-    return message(told(error)), "", None, pd.DataFrame(), pd.DataFrame()
+    return message(told(error)), "", None, pd.DataFrame(), pd.DataFrame(), None, *renewed(None)
 
 
 def tables(translation: Translation, unit: str, eos: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -100,22 +109,40 @@ def _distinct(words: tuple[str, ...]) -> list[str]:
     return [f"{word} ({i})" if word in words[: i - 1] else word for i, word in enumerate(words, 1)]
 
 
-def translate(text: str, checkpoint: str, beam_size: float, unit: str, eos: bool) -> Iterator[Shown]:
-    """Translates word by word; each item is what the page shows now."""
+def translate(
+    text: str,
+    checkpoint: str,
+    beam_size: float,
+    unit: str,
+    eos: bool,
+    made: Translation | None = None,
+    drawn: tuple[str, bool] | None = None,
+) -> Iterator[Shown]:
+    """Translates word by word; each item is what the page shows now. made: the translation that stands there, with the
+    switches `drawn`; the same with others is not made again."""
     try:
+        if made is not None and drawn != (unit, eos) and asked_for(made) == (clean(text), checkpoint, beam_size):
+            yield *standing(made, unit, eos), *UNCHANGED
+            return
         translator = models.translator(checkpoint)
         if beam_size > 1:
             # A beam decides between sentences only at the end, so nothing can be shown before.
             yield show(translator.translate(text, beam_size=int(beam_size)), unit, eos)
             return
-        last = None
+        last, panel = None, renewed(None)
         for last in paced(translator.stream(text)):
             growing = view(last, pieces=unit == PIECES, show_eos=eos, growing=True)
-            yield growing, last.translation, gr.skip(), gr.skip(), gr.skip()
+            yield growing, last.translation, *(gr.skip(),) * 4, *panel
+            panel = UNCHANGED
         assert last is not None, "a stream ends with the whole translation"
         yield show(last, unit, eos)
     except models.REFUSALS as error:
         yield failed(error)
+
+
+def asked_for(translation: Translation) -> tuple[str, str, int]:
+    """Text, checkpoint and beam, as the controls say them."""
+    return translation.text, translation.checkpoint, translation.beam_size
 
 
 def paced(growing: Iterator[Translation]) -> Iterator[Translation]:
@@ -135,13 +162,6 @@ def paced(growing: Iterator[Translation]) -> Iterator[Translation]:
             last = None
     if last is not None:
         yield last
-
-
-def redraw(translation: Translation | None, unit: str, eos: bool) -> tuple[Any, Any, Any]:
-    """The same translation, drawn with the other switches."""
-    if translation is None:
-        return gr.skip(), gr.skip(), gr.skip()
-    return picture(translation, unit, eos), *tables(translation, unit, eos)
 
 
 def facing(checkpoint: str) -> tuple[Any, ...]:
@@ -182,12 +202,13 @@ def back(text: str, checkpoint: str, result: Translation | None) -> tuple[Any, .
 
 def example() -> Shown:
     """The example that stands there when the page opens, translated once for all visitors of a language."""
-    return _example(language())
+    made = _example(language())
+    return *made, *renewed(made[2])
 
 
 @cache
 def _example(_: str) -> Shown:
-    return show(models.translator(models.names()[0]).translate(EXAMPLES[0]), WORDS, False)
+    return standing(models.translator(models.names()[0]).translate(EXAMPLES[0]), WORDS, False)
 
 
 def opened(request: gr.Request) -> Iterator[Shown]:
@@ -242,37 +263,25 @@ def translate_tab(page: gr.Blocks) -> tuple[gr.Textbox, gr.Dropdown]:
         candidates = gr.Dataframe(label="Likeliest pieces at each step", interactive=False, elem_id="candidates")
     result = gr.State()
     take_away(of_translation, [result, unit, eos], "take")
-    questions, answers = ask_panel(result, heatmap, unit)
+    panel = ask_panel(result, heatmap, unit)
+    drawn = gr.State()
 
-    outputs = [heatmap, written, result, weights, candidates]
     inputs = [text, checkpoint, beam, unit, eos]
-    options: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": 4}
+    outputs = [heatmap, written, result, weights, candidates, drawn, *panel]
     # One event for all that ask, so that one translation runs after the other and the last asked for is what is shown.
-    # A switch that was moved meanwhile takes effect at its end.
-    redrawing: dict[str, Any] = {
-        "fn": redraw,
-        "inputs": [result, unit, eos],
-        "outputs": [heatmap, weights, candidates],
-    } | options
-    asking = [text.submit, beam.input, asked.change]
-    # At once: afterwards they could be those of the new sentence already.
-    gr.on(asking, forgotten, None, answers, queue=False, api_visibility="private", show_progress="hidden")
-    answered = gr.on(asking, translate, inputs, outputs, trigger_mode="always_last", **options).then(**redrawing)
-    filling: dict[str, Any] = {"fn": controls, "inputs": result, "outputs": questions} | options
-    answered.then(**filling)
+    asking = [text.submit, beam.input, asked.change, unit.input, eos.input]
+    gr.on(asking, translate, [*inputs, result, drawn], outputs, **EVENT)
     for button in examples:
         button.click(None, button, [text, asked], js="(example) => [example, Date.now()]", api_visibility="private")
     chosen = gr.State(models.names()[0])
     facings = [text, written, *examples]
     due = gr.Number(0, visible="hidden")
     for turning in (
-        checkpoint.input(turned, [text, checkpoint, chosen, result], [chosen, *facings, due], **options),
-        turn.click(back, [text, checkpoint, result], [checkpoint, chosen, *facings, due], **options),
+        checkpoint.input(turned, [text, checkpoint, chosen, result], [chosen, *facings, due], **EVENT),
+        turn.click(back, [text, checkpoint, result], [checkpoint, chosen, *facings, due], **EVENT),
     ):
         turning.then(None, due, asked, js="(due) => due", api_visibility="private")
-    for switch in (unit, eos):
-        switch.input(**redrawing)
-    page.load(opened, None, [*inputs, *outputs], **options).then(**filling)
+    page.load(opened, None, [*inputs, *outputs], **EVENT)
     if models.turns():
-        page.load(faced, None, [chosen, *facings], **options)
+        page.load(faced, None, [chosen, *facings], **EVENT)
     return text, checkpoint

@@ -22,12 +22,14 @@ def made() -> Translation:
 
 
 def test_controls_offer_the_words_of_the_translation(made: Translation) -> None:
-    word, offered, struck, step, point, turn, *rest = ask_panel.controls(made)
+    *answers, word, offered, struck, step, point, turn, _ = ask_panel.renewed(made)
     assert [index for _, index in word["choices"]] == list(range(len(made.target_words)))
     assert [text for text, _ in struck["choices"]] == [f"{i} {w}" for i, w in enumerate(made.source_words[:-1], 1)]
     assert point["choices"][0] == ("nowhere", -1) and len(point["choices"]) == len(made.source_words) + 1
     assert turn["value"] == 0 and step["choices"] == word["choices"] and not offered["choices"]
-    assert len(ask_panel.controls(None)) == len(ask_panel.controls(made)) == 6 + len(rest)
+    assert len(ask_panel.renewed(None)) == len(ask_panel.renewed(made)) == len(ask_panel.UNCHANGED)
+    tree, said, costs, picture = answers
+    assert (tree, said, costs["visible"], picture) == ("", "", False, None), "none is left of another sentence"
 
 
 def test_another_word_goes_on_from_its_candidate(made: Translation) -> None:

@@ -13,7 +13,7 @@ import pytest
 from seq2seq.bottleneck import CLAUSES
 from seq2seq.comparison import compare
 from seq2seq.demo import api, bottleneck_panel, compare_tab, long_view_panel, models, own_test_panel, runs
-from seq2seq.demo.compare_tab import NEEDED, SAW, everything, saw
+from seq2seq.demo.compare_tab import NEEDED, SAW, everything, run, saw
 from seq2seq.demo.duet import duet
 from seq2seq.explain import occlusion
 from seq2seq.translator import Translator
@@ -39,7 +39,7 @@ def test_both_sides_get_equal_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_columns_and_maps_are_plain_json_and_of_the_same_translations() -> None:
     for question in (SAW, NEEDED):
-        columns, comparison, left, right, said = everything(
+        columns, comparison, _, left, right, said = everything(
             TEXT, "Deux petits chiens courent sur une plage.", *PAIR, 1, question
         )
         for value in (columns, left, right):
@@ -51,14 +51,14 @@ def test_columns_and_maps_are_plain_json_and_of_the_same_translations() -> None:
 
 
 def test_a_model_without_attention_gets_a_strip_and_never_a_map() -> None:
-    _, comparison, left, right, _ = everything(TEXT, "", *PAIR, 1, SAW)
+    _, comparison, _, left, right, _ = everything(TEXT, "", *PAIR, 1, SAW)
     assert not left["grid"] and np.array(left["figure"]["data"][0]["z"]).shape == (1, comparison.left.hidden_size)
     assert "No attention exists here" in left["note"]
     assert right["grid"] and not right["note"]
 
 
 def test_the_same_question_gives_maps_on_the_same_axes_and_scale() -> None:
-    _, comparison, left, right, _ = everything(TEXT, "", *PAIR, 1, NEEDED)
+    _, comparison, _, left, right, _ = everything(TEXT, "", *PAIR, 1, NEEDED)
     for side, translation in ((left, comparison.left), (right, comparison.right)):
         trace, layout = side["figure"]["data"][0], side["figure"]["layout"]
         assert (trace["zmin"], trace["zmax"]) == (0, left["figure"]["data"][0]["zmax"])
@@ -69,7 +69,7 @@ def test_the_same_question_gives_maps_on_the_same_axes_and_scale() -> None:
 
 @pytest.mark.parametrize("text", ["dog " * 150, " ".join(["qzxjvkwbrtp"] * 80)], ids=["words", "pieces"])
 def test_an_occlusion_map_that_would_take_too_long_says_so(text: str) -> None:
-    _, _, left, right, _ = everything(text, "", *PAIR, 1, NEEDED)
+    *_, left, right, _ = everything(text, "", *PAIR, 1, NEEDED)
     assert "too long" in left["message"] and left == right
 
 
@@ -182,9 +182,23 @@ def test_links() -> None:
         Request(tab="compare", text=TEXT, checkpoint="en-fr-plain")
     )
     assert right == comparison.right.checkpoint == "en-fr-plain"
-    *controls, columns, comparison, _, _, said = compare_tab.opened(Request(text=TEXT))
+    *controls, columns, comparison, _, _, _, said = compare_tab.opened(Request(text=TEXT))
     assert controls == [gr.skip()] * 6 and said == ""
     assert columns["text"] == comparison.right.text == compare_tab.EXAMPLES[1], "no link: the example"
+
+
+def test_another_question_is_asked_of_the_same_comparison() -> None:
+    asked = TEXT, "Deux chiens.", *PAIR, 2
+    columns, made, looked = run(*asked, SAW)
+    other, same, now = run(f"{TEXT} ", *asked[1:], NEEDED, made, looked)
+    assert same is made and now == NEEDED and "show=needed" in other["link"]
+    assert other | {"link": ""} == columns | {"link": ""}, "so that it is not played again"
+    assert run(*asked, SAW, made, looked)[1] is not made, "asked for again, it is made again"
+    for at, value in enumerate(("A dog.", "", PAIR[1], PAIR[0], 1)):
+        changed = [*asked[:at], value, *asked[at + 1 :]]
+        assert run(*changed, NEEDED, made, looked)[1] is not made
+    refused, none, _ = run("", *asked[1:], NEEDED, made, looked)
+    assert refused["message"] and none is None
 
 
 def test_the_api_compares_and_refuses() -> None:

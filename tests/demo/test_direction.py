@@ -96,7 +96,7 @@ def test_a_link_to_one_model_gets_another_of_its_direction(asked: dict[str, str]
 
 
 def test_two_directions_are_refused_in_one_line() -> None:
-    columns, comparison = compare_tab.run("Un chat.", "", "fr-en-additive", "en-fr-plain", 1)
+    columns, comparison, _ = compare_tab.run("Un chat.", "", "fr-en-additive", "en-fr-plain", 1)
     assert comparison is None and "do not translate between the same languages" in columns["message"]
 
 

@@ -76,12 +76,11 @@ def test_a_link_fills_the_controls_once() -> None:
 @pytest.mark.parametrize("question", [compare_tab.SAW, compare_tab.NEEDED])
 def test_compare_shows_again_what_it_linked_to(question: str) -> None:
     pair = models.names()[1], models.default_pair()[0]
-    columns, comparison, *maps, said = compare_tab.everything(TEXT, "Deux chiens.", *pair, 2, question)
-    text, reference, left, right, beam, asked, again, _, *shown = compare_tab.opened(opened(columns["link"]))
+    columns, comparison, _, *maps, said = compare_tab.everything(TEXT, "Deux chiens.", *pair, 2, question)
+    text, reference, left, right, beam, asked, again, _, looked, *shown = compare_tab.opened(opened(columns["link"]))
     assert (text, reference, (left, right), beam) == (comparison.left.text, "Deux chiens.", pair, 2)
-    assert (asked, shown) == (question, [*maps, said])
-    switched, *_ = compare_tab.seen(comparison, question)
-    assert switched["link"] == columns["link"] and ("show" in columns["link"]) == (question == compare_tab.NEEDED)
+    assert (asked, looked, shown) == (question, question, [*maps, said])
+    assert ("show" in columns["link"]) == (question == compare_tab.NEEDED)
     for made in (columns, again):
         made["sides"] = [{"words": side["words"], "label": side["label"]} for side in made["sides"]]  # seconds differ
     assert again == columns

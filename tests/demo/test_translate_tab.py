@@ -10,7 +10,7 @@ import pytest
 
 from seq2seq.demo import api, models
 from seq2seq.demo.attention_view import view
-from seq2seq.demo.translate_tab import EXAMPLES, PIECES, WORDS, opened, paced, redraw, tables, translate
+from seq2seq.demo.translate_tab import EXAMPLES, PIECES, WORDS, asked_for, opened, paced, tables, translate
 from seq2seq.translator import MAX_CHARACTERS
 
 TEXT = "A small dog runs behind the photographers."
@@ -25,7 +25,7 @@ def test_words_appear_one_by_one_and_end_in_the_whole_translation() -> None:
     growing = [len(picture["rows"]) for picture, *_ in shown[:-1]]
     assert growing == sorted(growing) and len(set(growing)) >= 4
     assert all(picture["growing"] for picture, *_ in shown[:-1])
-    picture, french, result, _, _ = shown[-1]
+    picture, french, result, *_ = shown[-1]
     assert not picture["growing"]
     expected = models.translator(models.DEFAULT).translate(TEXT)
     assert (french, result.translation) == (expected.translation, expected.translation)
@@ -77,7 +77,7 @@ def test_unknown_words_are_marked_in_words_and_in_pieces() -> None:
 
 @pytest.mark.parametrize("text", ["", "  \n\t ", "\x00\x07", "a" * (MAX_CHARACTERS + 1)])
 def test_bad_text_gives_a_message_and_empties_the_rest(text: str) -> None:
-    ((picture, french, result, weights, candidates),) = translate(text, models.DEFAULT, 1, WORDS, False)
+    ((picture, french, result, weights, candidates, *_),) = translate(text, models.DEFAULT, 1, WORDS, False)
     assert picture["message"] and french == "" and result is None and weights.empty and candidates.empty
 
 
@@ -94,10 +94,18 @@ def test_only_shipped_models_can_be_asked_for(name: str) -> None:
 
 def test_switches_redraw_the_same_translation() -> None:
     translation = models.translator(models.DEFAULT).translate(TEXT)
-    picture, weights, _ = redraw(translation, PIECES, True)
-    assert picture["rows"] == list(translation.target_pieces)
-    assert list(weights["to write"]) == list(translation.target_pieces)
-    assert redraw(None, WORDS, False) == (gr.skip(),) * 3
+    asked = f" {TEXT}\n", models.DEFAULT, 1, PIECES, True
+    [(picture, french, result, weights, _, drawn, *panel)] = translate(*asked, translation, (WORDS, True))
+    assert picture["rows"] == list(weights["to write"]) == list(translation.target_pieces)
+    assert (french, result, drawn) == (translation.translation, translation, (PIECES, True))
+    assert all(value == gr.skip() for value in panel), "what was asked of it stays"
+    for others in ((EXAMPLES[0], *asked[1:]), (TEXT, "en-fr-plain", *asked[2:]), (*asked[:2], 2, *asked[3:])):
+        result = last(translate(*others, translation, (WORDS, True)))[2]
+        assert asked_for(result) == (others[0].strip(), *others[1:3]), "another one is made"
+    assert len(list(translate(*asked, translation, drawn))) > 1, (
+        "asked for again with the same switches, it is written again"
+    )
+    assert last(translate(" ", *asked[1:], translation, (WORDS, True)))[0]["message"]
 
 
 def test_tables_hold_the_numbers_of_the_translation() -> None:
@@ -132,7 +140,7 @@ def test_links() -> None:
 
 def test_without_a_link_the_page_opens_with_the_example_that_stands_in_its_box() -> None:
     for request in (Request(), Request(tab="compare", text=TEXT)):
-        ((*controls, picture, french, result, _, _),) = opened(request)
+        [(*controls, picture, french, result)] = [shown[:8] for shown in opened(request)]
         assert controls == [gr.skip()] * 5
         assert result.text == EXAMPLES[0] and picture["columns"] == list(result.source_words)
         assert french == models.translator(models.DEFAULT).translate(EXAMPLES[0]).translation

@@ -108,7 +108,7 @@ def test_the_tabs_answer_in_the_language_of_the_event(visit: Callable[..., None]
     assert refused[0]["message"].startswith("Il n’y a pas de modèle «\u00a0none\u00a0» ici.")
     verdict, costs, _ = ask_panel.matter(french[2])
     assert "en moyenne" in verdict and "mot" in costs["value"]
-    columns, comparison = compare_tab.run(TEXT, "", *models.default_pair(), 1)
+    columns, comparison, _ = compare_tab.run(TEXT, "", *models.default_pair(), 1)
     assert [side["label"] for side in columns["sides"]] == ["Sans attention (plain)", "Avec attention (additive)"]
     assert columns["sides"][0]["facts"][2][0] == "paramètres" and "," in columns["sides"][0]["facts"][2][1]
     strip, _, _ = compare_tab.saw(comparison, compare_tab.SAW)
@@ -124,10 +124,8 @@ def test_the_tabs_answer_in_the_language_of_the_event(visit: Callable[..., None]
 
 def test_the_examples_are_made_once_a_language(visit: Callable[..., None]) -> None:
     visit("fr")
-    assert (
-        translate_tab.example()[0]["caption"].startswith("Lecture")
-        and translate_tab.example() is translate_tab.example()
-    )
+    assert translate_tab.example()[0]["caption"].startswith("Lecture")
+    assert translate_tab.example()[2] is translate_tab.example()[2]
     visit("en")
     assert translate_tab.example()[0]["caption"].startswith("Read")
 
