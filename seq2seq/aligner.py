@@ -1,7 +1,8 @@
 """Which word fits which: a statistical aligner's links over a whole corpus, towards which attention can be trained.
 
 The aligner is eflomal (Östling & Tiedemann 2016), an extra of this project: `pip install eflomal`. Its two directions are
-made into one set of links by grow-diag-final-and (Koehn et al. 2003; Och & Ney 2003).
+made into one set of links by grow-diag-final-and (Koehn et al. 2003; Och & Ney 2003), in which links that all the text speaks
+against give way to better ones.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import gzip
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +19,8 @@ from seq2seq.data import DataError, Links, numbered_pairs, read_links
 from seq2seq.tokenizer import Tokenizer
 
 NEIGHBOURS = ((-1, 0), (0, -1), (1, 0), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
+LIKELIER = 10
+"""How many times as well another word must go with a target word to take its link over."""
 WordPairs = list[tuple[Sequence[str], Sequence[str]]]
 """Sentence pairs as the words of their source and those of their target."""
 
@@ -67,7 +71,8 @@ def align(sources: Sequence[Sequence[str]], targets: Sequence[Sequence[str]]) ->
                 source, target, links_filename_fwd=str(files[2]), links_filename_rev=str(files[3]), quiet=True
             )
         forward, backward = map(read_links, files[2:])
-    return [grow_diag_final_and(f, b) for _, f, b in zip(sources, forward, backward, strict=True)]
+    links = [grow_diag_final_and(f, b) for _, f, b in zip(sources, forward, backward, strict=True)]
+    return taken_over(sources, targets, links)
 
 
 def grow_diag_final_and(forward: Links, backward: Links) -> Links:
@@ -94,6 +99,44 @@ def grow_diag_final_and(forward: Links, backward: Links) -> Links:
                 sources.add(i)
                 targets.add(j)
     return frozenset(links)
+
+
+def taken_over(
+    sources: Sequence[Sequence[str]], targets: Sequence[Sequence[str]], links: Sequence[Links]
+) -> list[Links]:
+    """Links of words that seldom go together, moved to a source word that has none and goes LIKELIER times as well with the
+    target word.
+
+    Where one language drops a word, the aligner may link it for want of anything better: "in a shirt" is "en chemise", so "a"
+    has nothing, and "chemise" is linked with it as often as with "shirt". How well two words go together is the Dice
+    coefficient of their links in all pairs: 2 n(e, f) / (n(e) + n(f)).
+    """
+    together: Counter[tuple[str, str]] = Counter()
+    alone: tuple[Counter[str], Counter[str]] = Counter(), Counter()
+    for source, target, linked in zip(sources, targets, links):
+        for i, j in linked:
+            together[source[i], target[j]] += 1
+            alone[0][source[i]] += 1
+            alone[1][target[j]] += 1
+
+    def dice(e: str, f: str) -> float:
+        both = together[e, f]
+        return 2 * both / (alone[0][e] + alone[1][f]) if both else 0.0
+
+    made = []
+    for source, target, linked in zip(sources, targets, links):
+        free = set(range(len(source))) - {i for i, _ in linked}
+        moved = set()
+        for i, j in sorted(linked):
+            # Of equally good ones the nearest, then the first.
+            best = max(free, key=lambda k: (dice(source[k], target[j]), -abs(k - i), -k), default=i)
+            if dice(source[best], target[j]) > LIKELIER * dice(source[i], target[j]):
+                free.remove(best)
+                moved.add((best, j))
+            else:
+                moved.add((i, j))
+        made.append(frozenset(moved))
+    return made
 
 
 def to_lines(links: Iterable[Links]) -> str:

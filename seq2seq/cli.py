@@ -431,6 +431,12 @@ def distill(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the new pairs go (.tsv).")],
     beam: Beam = 5,
+    reverse: Annotated[
+        bool,
+        typer.Option(
+            "--reverse", help="Translate the second column back, and write that before it, in the file's own order."
+        ),
+    ] = False,
     device: Device = "auto",
 ) -> None:
     """Write down what models know, as pairs for `train --data`: each source with the translation, of those the beam found, that
@@ -446,14 +452,15 @@ def distill(
 
     with bad_input():
         check_search(beam)
-        pairs = read_pairs(data)
+        pairs = read_pairs(data, reverse)
         check_texts([pair.source for pair in pairs], f"{data}, pair")
         teacher = ensemble([Path(project_path(folder)) for folder in checkpoint], device)
 
     def written(file: TextIO) -> Iterator[str]:
         done = 0
         for made in distilled(teacher, pairs, beam):
-            file.writelines("\t".join((pair.source, *pair.references)) + "\n" for pair in made)
+            rows = ((pair.source, *pair.references) for pair in made)
+            file.writelines("\t".join(row[::-1] if reverse else row) + "\n" for row in rows)
             done += len(made)
             yield f"{done:,} of {len(pairs):,} pairs"
 

@@ -19,6 +19,7 @@ from seq2seq.aligner import (
     grow_diag_final_and,
     link_paths,
     read_words,
+    taken_over,
     to_lines,
     words,
     write_links,
@@ -118,6 +119,35 @@ def test_growing_by_hand():
     # 1-1 grows to its neighbour 2-2 and from there to 2-3; 0-3 only says more of words that have links; 5-5 is final.
     forward, backward = frozenset({(1, 1), (2, 2), (0, 0), (5, 5)}), frozenset({(1, 1), (2, 3), (0, 0), (0, 3)})
     assert grow_diag_final_and(forward, backward) == {(0, 0), (1, 1), (2, 2), (2, 3), (5, 5)}
+
+
+# -- links that all the text speaks against ------------------------------------------------------------------------
+
+
+def test_a_link_moves_to_a_free_word_that_goes_with_it_far_better():
+    """French drops an article, and the aligner gave its noun to it in one pair of many."""
+    usual = [(["shirt"], ["chemise"])] * 30 + [(["a"], ["un"])] * 30
+    odd = (["in", "a", "shirt"], ["en", "chemise"])
+    made = taken_over(*zip(*usual, odd), [frozenset({(0, 0)})] * 60 + [frozenset({(0, 0), (1, 1)})])
+    assert made == [frozenset({(0, 0)})] * 60 + [frozenset({(0, 0), (2, 1)})]
+
+
+def test_a_link_stays_where_the_better_word_has_one_or_is_only_a_little_better():
+    usual = [(["shirt"], ["chemise"])] * 30
+    taken = (["a", "shirt"], ["la", "chemise"]), frozenset({(0, 1), (1, 0)})
+    near = (["blouse", "shirt"], ["chemise"]), frozenset({(0, 0)})
+    more = [(["blouse"], ["chemise"])] * 20
+    pairs = [*usual, *more, taken[0], near[0]]
+    links = [frozenset({(0, 0)})] * 50 + [taken[1], near[1]]
+    assert taken_over(*zip(*pairs), links) == links
+
+
+@given(st.lists(links, min_size=1, max_size=4))
+def test_taking_over_keeps_the_number_of_links_and_what_is_linked_of_the_target(found):
+    words = [[f"{side}{i}" for i in range(N)] for side in "ef"]
+    made = taken_over([words[0]] * len(found), [words[1]] * len(found), found)
+    for before, after in zip(found, made):
+        assert len(before) == len(after) and sorted(j for _, j in before) == sorted(j for _, j in after)
 
 
 # -- files ---------------------------------------------------------------------------------------------------------

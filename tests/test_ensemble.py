@@ -80,6 +80,17 @@ def test_the_command_writes_pairs_that_train_reads(tmp_path, capsys) -> None:
     assert f"wrote {out}" in capsys.readouterr().err
 
 
+def test_translated_back_the_columns_stay_where_they_are(tmp_path) -> None:
+    data, out = tmp_path / "pairs.tsv", tmp_path / "back.tsv"
+    french = ["Un chien dort.", "Deux femmes lisent un livre."]
+    data.write_text("".join(f"Nothing of that.\t{text}\n" for text in french), encoding="utf-8")
+    teacher = CHECKPOINTS / "fr-en-additive"
+    typed = ["distill", "--reverse", "--checkpoint", str(teacher), "--data", str(data), "--out", str(out)]
+    assert main([*typed, "--beam", "1", "--device", "cpu"]) == 0
+    english = Translator.from_checkpoint(teacher, "cpu").texts(french)
+    assert read_pairs(out) == [Pair(made, (text,)) for made, text in zip(english, french)]
+
+
 @pytest.mark.parametrize(
     ("out", "says"), [("pairs.tsv", "would replace"), ("new.txt", "ends in .tsv"), ("no/new.tsv", "there is no folder")]
 )
