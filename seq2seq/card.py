@@ -41,6 +41,10 @@ MEASURES = {
     "painted": "cells of objects", "whole": "whole objects", "pointing": "looked at the right thing",
 }  # fmt: skip
 """What `evaluate --truth` measures."""
+KNOWN = (
+    "Links are of each word with the most attended one, and attention looks before the word is chosen. “The word known”: of a "
+    "word that stands there, where it was read from (`seq2seq.explain.posterior`), if that is likelier than not."
+)
 RECORDS = ("training", "import")
 """Metrics that tell how the weights came about; the others are scores."""
 
@@ -184,12 +188,15 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
             "papers on Multi30k report it. All references count."
         )
     if aligned:
+        aligned |= {f"{k}, the word known": v["posterior"] for k, v in aligned.items() if "posterior" in v}
         short = {f"{k}, up to {v['short']['to']} words": v["short"] for k, v in aligned.items() if "short" in v}
         rows = [
             f"| {k} | {v['sentences']:,} | {v['aer']} | {v['precision']} | {v['recall']} |"
             for k, v in (aligned | short).items()
         ]
         parts.append("| alignment | sentences | AER | precision | recall |\n|---|---|---|---|---|\n" + "\n".join(rows))
+        if any("posterior" in value for value in aligned.values()):
+            parts.append(KNOWN)
     if judged:
         rows = [
             f"| {k} | {v['words']:,} | {100 * v['matters']:.1f} % | {v['masked']} | {v['others']} |"

@@ -126,13 +126,17 @@ def translate(
     point: Annotated[
         str, typer.Option(metavar="T=S", help="While it writes word T, look only at source word S; both from 1.")
     ] = "",
+    posterior: Annotated[
+        bool,
+        typer.Option("--posterior", help="Give for attention where each word was read from, now that it is known."),
+    ] = False,
 ) -> None:
     """Translate each TEXT, or each line of standard input, in order."""
     for path in (csv, html, pptx):
         if path:
             check_writable(path)
     texts = text or input_lines()
-    from seq2seq.explain import what_if
+    from seq2seq.explain import read_from, what_if
     from seq2seq.report import to_csv, to_html, to_json_line
     from seq2seq.slides import to_pptx
     from seq2seq.translator import Translator, check_search
@@ -148,6 +152,8 @@ def translate(
         if asked := bool(start.strip() or without or dial or point):
             if len(texts) != 1 or beam != 1 or target is not None:
                 raise CallError("what-if flags go with one text and greedy search; leave --beam and --target out")
+            if posterior:
+                raise CallError("--posterior goes with the model's own attention; leave the what-if flags out")
     kept = []
     for first in range(0, len(texts), CHUNK):
         with bad_input():
@@ -157,6 +163,8 @@ def translate(
                 made = [what_if(translator, chunk[0], start=start, without=without or (), turn=dial, point=where)]
             else:
                 made = translator.translate(chunk, beam_size=beam, n_best=n_best, target=target)
+            if posterior:
+                made = [read_from(translator, one)[0] for one in made]
         for number, translation in enumerate(made, first + 1):
             for warning in translation.warnings:
                 note(f"warning: {'text' if text else 'line'} {number}: {warning}")

@@ -14,6 +14,7 @@ from sacrebleu.metrics import BLEU, CHRF
 
 from seq2seq import explain
 from seq2seq.data import DataError, Links, Pair, parse_links, read_rows, turned
+from seq2seq.translation import Translation
 from seq2seq.translator import Translator
 
 METRICS = {"bleu": BLEU, "chrf": CHRF}
@@ -21,6 +22,8 @@ RESAMPLES, SEED = 1000, 1
 """Of each bootstrap. With 1,000 the bounds of a 95 % interval are the 25th value from either end."""
 LENGTH_BINS = ((1, 7), (8, 14), (15, 21), (22, None))
 """Source lengths in words, split on spaces, over which quality is reported; None is no upper bound."""
+LIKELY = 0.5
+"""A link whose probability is known is made when it is over this."""
 SHORT = 15
 """Source tokens of a short sentence, of which the alignment error rate is reported too."""
 
@@ -243,38 +246,54 @@ def strongest_links(
     target_words: Sequence[str],
     source_tokens: Sequence[str],
     target_tokens: Sequence[str],
+    over: float = 0.0,
 ) -> Links:
-    """Word weights (target words, source words), `<eos>` left out -> each target token's strongest source token.
+    """Word weights (target words, source words), `<eos>` left out -> each target token's strongest source token, if its weight
+    is over `over`.
 
     A word that covers several tokens shares its weight out by characters; a token of several words has their mean.
     """
     to_source = shared_characters(source_words, source_tokens)
     to_source /= np.maximum(to_source.sum(1, keepdims=True), 1)
     to_target = shared_characters(target_words, target_tokens)
+    to_target /= np.maximum(to_target.sum(0), 1)
     weights = to_target.T @ attention @ to_source
-    return frozenset((int(weights[j].argmax()), j) for j in range(len(target_tokens)) if weights[j].any())
+    return frozenset((int(row.argmax()), j) for j, row in enumerate(weights) if row.max() > over)
+
+
+def links_of(example: Alignment, translation: Translation, over: float = 0.0) -> Links:
+    """The `strongest_links` of the example's own target, forced, between the tokens of who aligned it."""
+    assert translation.attention is not None, "it was asked of a model with attention"
+    S, T = translation.lengths
+    cut = translation.attention[:T, :S], translation.source_words[:S], translation.target_words[:T]
+    return strongest_links(*cut, example.source_tokens, example.target_tokens, over)
 
 
 def evaluate_alignment(translator: Translator, examples: Sequence[Alignment]) -> dict[str, Any]:
     """Reads the attention while the given targets are forced: the object of `evaluate --alignment --json`.
 
+    Each target token is linked with the source token of its highest weight. posterior: the same of `explain.posterior`, which
+    knows the token that it links, but only where a source token has more than half: a link that is likelier than not.
     short: the same of sources of up to SHORT tokens, if there is one.
     """
-    found = []
+    if not translator.model.decoder.looks_back:
+        raise NoAttentionError("the model has no attention to align by")
+    looked, known = [], []
     for example in examples:
         made = translator.translate(example.source, target=" ".join(example.target_tokens))
-        if made.attention is None:
-            raise NoAttentionError("the model has no attention to align by")
-        S, T = made.lengths
-        cut = made.attention[:T, :S], made.source_words[:S], made.target_words[:T]
-        found.append(strongest_links(*cut, example.source_tokens, example.target_tokens))
+        looked.append(links_of(example, made))
+        known.append(links_of(example, explain.posterior(translator, made), LIKELY))
 
-    def scores(kept: Sequence[int]) -> dict[str, Any]:
+    def scores(found: Sequence[Links]) -> dict[str, Any]:
+        every = range(len(examples))
+        short = [i for i in every if len(examples[i].source_tokens) <= SHORT]
+        return of(found, every) | ({"short": {"to": SHORT, **of(found, short)}} if short else {})
+
+    def of(found: Sequence[Links], kept: Sequence[int]) -> dict[str, Any]:
         made = alignment_scores(*zip(*((found[i], examples[i].sure, examples[i].possible) for i in kept)))
         return {name: round(value, 4) for name, value in made.items()} | {"sentences": len(kept)}
 
-    short = [i for i, example in enumerate(examples) if len(example.source_tokens) <= SHORT]
-    return scores(range(len(examples))) | ({"short": {"to": SHORT, **scores(short)}} if short else {})
+    return scores(looked) | {"posterior": scores(known)}
 
 
 # -- attention as an explanation -----------------------------------------------------------------------------------

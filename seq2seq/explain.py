@@ -2,23 +2,27 @@
 
 Attention says where a decoder looked, which is not yet what its output rests on: Jain & Wallace (2019, "Attention is
 not Explanation") compare it with leave-one-out effects. Occlusion asks that second question, of every kind of decoder
-alike.
+alike. And attention looks before a word is chosen: `posterior` says where the word was read from once it is known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from seq2seq.attention import Note
+from seq2seq.config import BOS
 from seq2seq.data import pad_ids
 from seq2seq.dial import LEARNED, Dial
 from seq2seq.language import Said
+from seq2seq.tokenizer import Pieces
 from seq2seq.translation import Translation
-from seq2seq.translator import SearchError, TextError, Translator, clean
+from seq2seq.translator import SearchError, TextError, Translator, clean, to_words
 
 MATTERS = float(np.log(2))
 """Log-probability that masking the highlight must at least cost for it to matter: the word becomes half as likely."""
@@ -27,8 +31,19 @@ VERDICT = (
     "another word {others:.1f}; most of all for “{target}”, which loses {most:.1f} without “{source}” and {least:.1f} without "
     "another word."
 )
+POSTERIOR = "The weights say where each word was read from, now that it is known; they are not the model's attention."
+ELSEWHERE_ONE = (
+    "One of {words} words was read from elsewhere than where it had most attention: “{target}” from “{source}”, not from "
+    "“{attended}”."
+)
+ELSEWHERE = (
+    "{count} of {words} words were read from elsewhere than where they had most attention: “{target}”, for one, from “{source}”"
+    ", not from “{attended}”."
+)
 MAX_START = 200
 """Pieces that a translation may be made to begin with, `<eos>` counted, so that there is room to go on."""
+READ_AT_ONCE = 64
+"""Places that are read alone in one batch: each takes a copy of the whole memory."""
 MAX_COST = 10_000
 """Pieces that may be read and written for one occlusion map of a visitor's: about what a sentence of 60 words takes."""
 
@@ -43,9 +58,7 @@ def occlusion(translator: Translator, translation: Translation) -> np.ndarray:
     sentence, and would so measure position and length too.
     Raises ValueError if the translation is of a translator that reads other words in its text.
     """
-    [source] = translator.read([translation.text])
-    if source.words != translation.source_words:
-        raise ValueError(f"the translation was made by {translation.checkpoint}, which reads other words in its text")
+    source = read_again(translator, translation)
     target = translator.target_tokenizer.ids(translation.target_pieces)
     masked = [source.without([word]) for word in range(len(source.words))]
     base, *others = (
@@ -53,6 +66,14 @@ def occlusion(translator: Translator, translation: Translation) -> np.ndarray:
         for hypothesis in translator.force([source, *masked], target)
     )
     return np.stack([base - other for other in others], axis=1)
+
+
+def read_again(translator: Translator, translation: Translation) -> Pieces:
+    """The pieces of the translation's source. Raises ValueError if they are not those it was made from."""
+    [source] = translator.read([translation.text])
+    if source.words != translation.source_words:
+        raise ValueError(f"the translation was made by {translation.checkpoint}, which reads other words in its text")
+    return source
 
 
 def check_occlusion(translation: Translation) -> None:
@@ -109,6 +130,86 @@ def evidence(translator: Translator, translation: Translation) -> tuple[np.ndarr
     except TextError:
         return vector, None
     return vector, occlusion(translator, translation)
+
+
+@torch.inference_mode()
+def posterior(translator: Translator, translation: Translation) -> Translation:
+    """The translation with other weights: where each piece was read from, now that it is known which piece it is.
+
+    p(s | y_t) = w_ts p(y_t | context = memory_s), made to sum to 1 (posterior attention: Shankar & Sarawagi 2019). Attention
+    has to choose before the word is chosen: it says which places are worth reading. The piece that was written then is evidence
+    of which of them was the source: that from which, were it read alone, this piece was to be expected.
+    The decoder goes on with its own weights, as in the translation; so it must be one that nothing was overridden or hidden
+    for. Raises SearchError for a model without attention, ValueError as `occlusion` does.
+    """
+    if translation.attention is None:
+        raise SearchError(
+            Said("{model} has no attention; choose another model.", model=translation.checkpoint or Said("This model"))
+        )
+    source, decoder = read_again(translator, translation), translator.model.decoder
+    state, _ = translator._encode([source])
+    ids = translator.target_tokenizer.ids(translation.target_pieces)
+    rows = []
+    for prev, id in zip((BOS, *ids), ids):
+        written = torch.tensor([prev], device=translator.device)
+        step = decoder.step(written, state)
+        assert step.weights is not None, "it has attention"
+        likely = []
+        for places in torch.eye(step.weights.size(1), device=translator.device).split(READ_AT_ONCE):
+            alone = state.select(torch.zeros(len(places), dtype=torch.long, device=translator.device))
+            read = decoder.step(written.expand(len(places)), alone, reading(decoder.weights_name, places))
+            likely.append(torch.log_softmax(read.logits.float(), dim=-1)[:, id])
+        joint = step.weights[0].clamp_min(1e-30).log() + torch.cat(likely)
+        rows.append(torch.softmax(joint, dim=0)[: len(source.ids)].cpu().numpy())
+        state = step.state
+    pieces = np.stack(rows)
+    words = to_words(pieces, translation.source_word_of, translation.target_word_of)
+    padding = None if translation.padding_weight is None else (1 - words.sum(axis=1)).clip(0, 1)
+    return replace(
+        translation,
+        attention=words,
+        attention_pieces=pieces,
+        padding_weight=padding,
+        warnings=(*translation.warnings, POSTERIOR),
+        posterior=True,
+    )
+
+
+def moved(before: Translation, after: Translation) -> list[tuple[int, int, int]]:
+    """Target words, `<eos>` left out, that the `posterior` puts somewhere else than attention did, the surest first: the place
+    of each, of the source word it was put on before, and of that it is put on after."""
+    assert before.attention is not None and after.attention is not None, "only a model with attention has a posterior"
+    known = after.attention[: before.lengths[1]]
+    places = enumerate(zip(before.attention[: len(known)].argmax(1).tolist(), known.argmax(1).tolist()))
+    found = [(t, first, then) for t, (first, then) in places if first != then]
+    return sorted(found, key=lambda one: known[one[0], one[1]] - known[one[0], one[2]])
+
+
+def read_from(translator: Translator, translation: Translation) -> tuple[Translation, str]:
+    """The `posterior`, and what it says in a sentence. Raises TextError for a sentence that would take too long."""
+    check_occlusion(translation)
+    after = posterior(translator, translation)
+    found = moved(translation, after)
+    if not found:
+        return after, "Every word was read from where it had most attention."
+    t, first, then = found[0]
+    return after, Said(
+        ELSEWHERE if len(found) > 1 else ELSEWHERE_ONE,
+        count=len(found),
+        words=translation.lengths[1],
+        target=translation.target_words[t],
+        attended=translation.source_words[first],
+        source=translation.source_words[then],
+    )
+
+
+def reading(weights_name: str, places: Tensor) -> Note:
+    """The note that lets each row of a batch read one place alone: places (B, S), one-hot."""
+
+    def note(name: str, formula: str, shape: str, value: Tensor) -> Tensor:
+        return places.to(value.dtype) if name == weights_name else value
+
+    return note
 
 
 def word_probabilities(translation: Translation) -> list[float]:

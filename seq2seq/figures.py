@@ -52,6 +52,7 @@ CELL, LEFT, TOP, AROUND = 44, 110, 90, 20
 LABEL_LENGTH = 18
 """Longer words are cut in the labels, not in the data."""
 HOVER = "To write “{y}”, the model put {share} of its attention on “{x}”."
+HOVER_POSTERIOR = "“{y}”, once written, was read from “{x}” with a probability of {share}."
 ONE_WORD = "With one source word, 100 % is all its weight could be."
 
 
@@ -142,7 +143,7 @@ def heatmap_spec(
     weights = np.clip(shown.weights.astype(float), 0, 1).round(4)
     # Plotly's own percent would stand without the space that French wants.
     share = "%{customdata}\u00a0%" if language == FRENCH else "%{z:.0%}"
-    hover = translate(HOVER, language, x="%{x}", y="%{y}", share=share)
+    hover = translate(HOVER_POSTERIOR if translation.posterior else HOVER, language, x="%{x}", y="%{y}", share=share)
     trace = {
         "type": "heatmap",
         "z": weights.tolist(),
@@ -154,7 +155,10 @@ def heatmap_spec(
         **({"customdata": (100 * weights).round().astype(int).tolist()} if language == FRENCH else {}),
         "hovertemplate": f"{hover}<extra></extra>",
         "colorbar": {
-            "title": {"text": translate("weight", language), "side": "right"},
+            "title": {
+                "text": translate("probability" if translation.posterior else "weight", language),
+                "side": "right",
+            },
             "ticktext": [percent(weight, language) for weight in (0, 0.5, 1)],
             "thickness": 10,
             "outlinewidth": 0,
@@ -261,7 +265,7 @@ def caption(translation: Translation, *, show_eos: bool = False, language: str =
     parts = [
         _order(best),
         *_swaps(best, shown.columns),
-        *_unread(weights, shown.columns, words),
+        *([] if translation.posterior else _unread(weights, shown.columns, words)),  # of attention alone
         *_doubt(weights, shown),
     ]
     if beyond:

@@ -52,6 +52,7 @@ class Translation:
     warnings: sentences for the reader.
     alternatives: further hypotheses of the same search, best first, if they were asked for.
     source_language, target_language: codes, for whoever lays it out or reads it aloud.
+    posterior: whether the weights are not the model's attention but what `seq2seq.explain.posterior` makes of it.
     """
 
     text: str
@@ -77,6 +78,7 @@ class Translation:
     alternatives: tuple[Translation, ...] = ()
     source_language: str = "en"
     target_language: str = "fr"
+    posterior: bool = False
 
     @property
     def log_prob(self) -> float:
@@ -115,6 +117,8 @@ class Translation:
         if self.padding_weight is not None:
             # From the rounded rows, so that they and it make 1 however many words there are.
             made["padding_weight"] = rounded((1 - np.array(made["attention"]).sum(axis=1)).clip(0, 1))
+        if self.posterior:
+            made["posterior"] = True
         if self.copied_words:
             made["copied_words"] = list(self.copied_words)
         if self.alternatives:

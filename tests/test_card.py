@@ -44,6 +44,13 @@ ALIGNED = {
     "recall": 0.789,
     "sentences": 224,
     "short": {"to": 15, "aer": 0.234, "precision": 0.765, "recall": 0.876, "sentences": 99},
+    "posterior": {
+        "aer": 0.145,
+        "precision": 0.878,
+        "recall": 0.889,
+        "sentences": 224,
+        "short": {"to": 15, "aer": 0.134, "precision": 0.865, "recall": 0.866, "sentences": 99},
+    },
 }
 
 
@@ -73,6 +80,8 @@ def test_every_score_stands_with_its_command():
         "0.678",
         "0.789",
         "0.234",
+        "0.145",
+        "0.134",
         "7,654",
         "98,765,432",
         "3,987,654",

@@ -486,7 +486,7 @@ def test_evaluate_alignment(call, checkpoints, tmp_path):
     path = tmp_path / "gold.tsv"
     path.write_text("The dog sleeps .\tLe chien dort .\t0-0 1-1 2-2\t3-3\n", encoding="utf-8")
     code, out, _ = call("evaluate", "--checkpoint", checkpoints / "additive", "--alignment", path, "--json")
-    assert code == 0 and list(json.loads(out)) == ["aer", "precision", "recall", "sentences", "short"]
+    assert code == 0 and list(json.loads(out)) == ["aer", "precision", "recall", "sentences", "short", "posterior"]
     turned = tmp_path / "turned.tsv"
     turned.write_text("Le chien dort .\tThe dog sleeps .\t0-0 1-1 2-2\t3-3\n", encoding="utf-8")
     mine, theirs = (
@@ -750,3 +750,15 @@ def test_align_says_what_to_install(call, aligning, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "eflomal", None)
     assert_refused(call(*aligning), "pip install eflomal")
     assert not (tmp_path / "made").exists()
+
+
+def test_where_words_were_read_from_stands_in_the_place_of_attention(call, checkpoints):
+    typed = ("translate", "--json", "--checkpoint", checkpoints / "additive", ENGLISH[0])
+    plainly, after = (json.loads(call(*typed, *flag)[1]) for flag in ((), ("--posterior",)))
+    assert after["posterior"] is True and "posterior" not in plainly
+    assert after["attention"] != plainly["attention"] and after["translation"] == plainly["translation"]
+    assert all(sum(row) == pytest.approx(1, abs=1e-3) for row in after["attention"])
+    assert_refused(call(*typed, "--posterior", "--dial", "1"), "leave the what-if flags out")
+    assert_refused(
+        call("translate", "--posterior", "--checkpoint", checkpoints / "plain", "A dog."), "has no attention"
+    )

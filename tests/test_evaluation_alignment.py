@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,8 @@ from seq2seq.evaluation import (
     shared_characters,
     strongest_links,
 )
-from tests.conftest import ENGLISH, FRENCH
+from seq2seq.translator import Translator
+from tests.conftest import ENGLISH, FRENCH, tiny_model
 
 
 def links(text: str) -> frozenset[tuple[int, int]]:
@@ -55,6 +58,32 @@ def test_links_on_other_tokens():
     assert found == links("0-0 3-1")
 
 
+def test_a_link_may_have_to_be_over_a_threshold():
+    attention = np.array([[0.6, 0.4], [0.5, 0.5]])
+    words = ["a", "b"], ["c", "d"], ["a", "b"], ["c", "d"]
+    assert strongest_links(attention, *words) == links("0-0 0-1")
+    assert strongest_links(attention, *words, over=0.5) == links("0-0")
+    # A token of two words has their mean, 0.55, and half a word has half of its weight.
+    assert strongest_links(attention, words[0], words[1], words[2], ["cd"], over=0.54) == links("0-0")
+    assert strongest_links(attention, words[0], words[1], words[2], ["cd"], over=0.56) == links("")
+
+
+def test_the_posterior_is_scored_beside_attention(monkeypatch, tokenizer):
+    """Of a model that looks anywhere, and knows afterwards."""
+    translator = Translator(tiny_model("additive", len(tokenizer)), tokenizer)
+    gold = [Alignment("The cat", ("The", "cat"), ("Le", "chat"), links("0-0 1-1"), links(""))]
+
+    def knowing(_, made):
+        S, T = made.lengths
+        sure = np.zeros_like(made.attention)
+        sure[np.arange(T), np.minimum(np.arange(T), S - 1)] = 1
+        return replace(made, attention=sure)
+
+    monkeypatch.setattr("seq2seq.explain.posterior", knowing)
+    made = evaluate_alignment(translator, gold)
+    assert made["posterior"]["aer"] == 0 and made["posterior"]["precision"] == made["posterior"]["recall"] == 1
+
+
 def aligned(source: str, target: str, sure: str) -> Alignment:
     return Alignment(source, tuple(source.split()), tuple(target.split()), links(sure), links(""))
 
@@ -67,11 +96,13 @@ def test_every_kind_that_looks_back_can_be_aligned(translator):
         return
     made = evaluate_alignment(translator, examples)
     assert made["sentences"] == len(ENGLISH) and all(0 <= made[name] <= 1 for name in ("aer", "precision", "recall"))
-    assert made["short"] == {"to": 15} | {name: value for name, value in made.items() if name != "short"}
+    for scores in (made, made["posterior"]):
+        assert scores["short"] == {"to": 15} | {k: v for k, v in scores.items() if k not in ("short", "posterior")}
     long = aligned(" ".join(ENGLISH), FRENCH[0], "20-0")
     both = evaluate_alignment(translator, [*examples, long])
     assert both["short"] == made["short"] and both["sentences"] == made["sentences"] + 1
-    assert "short" not in evaluate_alignment(translator, [long])
+    alone = evaluate_alignment(translator, [long])
+    assert "short" not in alone and "short" not in alone["posterior"]
 
 
 @pytest.mark.parametrize("kind", ["additive", "multiplicative", "classic-attention"])

@@ -13,13 +13,14 @@ from seq2seq import translator as translator_module
 from seq2seq.attention import unnoted
 from seq2seq.classic import CLASSIC
 from seq2seq.config import BOS, PAD, UNK
-from seq2seq.explain import agreement, occlusion, summary, word_probabilities
+from seq2seq.explain import POSTERIOR, agreement, moved, occlusion, posterior, read_from, summary, word_probabilities
 from seq2seq.model import Seq2Seq
 from seq2seq.tokenizer import Tokenizer
-from seq2seq.translator import TextError, Translator
+from seq2seq.translator import SearchError, TextError, Translator
 from tests.conftest import ENGLISH, FRENCH, UNSEEN, tiny_model
 
 TEXT, TARGET = ENGLISH[2], FRENCH[2]
+CHANGED = ("attention", "attention_pieces", "padding_weight", "warnings", "posterior")
 
 
 class Blind(nn.Module):
@@ -203,3 +204,94 @@ def test_word_probabilities_are_products_over_pieces(translator, translation):
     made = word_probabilities(translation)
     assert made == pytest.approx(expected) and all(type(p) is float and 0 <= p <= 1 for p in made)
     assert np.prod(made) == pytest.approx(np.exp(translation.log_prob))
+
+
+# -- where a word was read from, once it is known ------------------------------------------------------------------
+
+
+@torch.inference_mode()
+def posterior_by_hand(translator: Translator, source: list[int], target: list[int]) -> np.ndarray:
+    """(T, places): Bayes' rule, one place and one step at a time. A place is read alone by hiding all others from a step whose
+    memory is that place in every slot: then no weights can matter."""
+    model = translator.model
+    state = model.decoder.init_state(model.encoder(torch.tensor([source]), torch.tensor([len(source)])))
+    rows, prev = [], BOS
+    for id in target:
+        step = model.decoder.step(torch.tensor([prev]), state)
+        weights = step.weights[0].tolist()
+        likely = []
+        for s in range(len(weights)):
+            only = state._replace(memory=state.memory[:, s : s + 1].expand_as(state.memory))
+            likely.append(torch.softmax(model.decoder.step(torch.tensor([prev]), only).logits[0], -1)[id].item())
+        joint = np.array(weights) * np.array(likely)
+        rows.append(joint / joint.sum())
+        state, prev = step.state, id
+    return np.stack(rows)
+
+
+def test_posterior_is_bayes_rule(translator, translation):
+    if not translator.model.decoder.looks_back:
+        with pytest.raises(SearchError, match="has no attention"):
+            posterior(translator, translation)
+        return
+    made = posterior(translator, translation)
+    source = list(translator.read([translation.text])[0].ids)
+    target = translator.target_tokenizer.ids(translation.target_pieces)
+    expected = posterior_by_hand(translator, source, target)
+    np.testing.assert_allclose(made.attention_pieces, expected[:, : len(source)], atol=1e-5)
+    assert np.abs(made.attention_pieces - translation.attention_pieces).max() > 1e-4, "the piece says something"
+    rows = made.attention.sum(axis=1) + (0 if made.padding_weight is None else made.padding_weight)
+    np.testing.assert_allclose(rows, 1, atol=1e-5)
+    assert made.posterior and made.warnings == (*translation.warnings, POSTERIOR) and made.to_dict()["posterior"]
+    unchanged = replace(made, **{name: getattr(translation, name) for name in CHANGED})
+    assert unchanged.to_dict() == translation.to_dict()
+
+
+def test_where_every_place_says_the_same_the_posterior_is_attention(translator, translation):
+    """A likelihood that is equal everywhere is no evidence."""
+    if not translator.model.decoder.looks_back:
+        return
+
+    class Uniform(nn.Module):
+        def __init__(self, encoder: nn.Module) -> None:
+            super().__init__()
+            self.encoder = encoder
+
+        def forward(self, src, src_lengths):
+            encoded = self.encoder(src, src_lengths)
+            return encoded._replace(memory=encoded.memory[:, :1].expand_as(encoded.memory).contiguous())
+
+    translator.model.encoder = Uniform(translator.model.encoder)
+    again = translator.translate(translation.text, target=TARGET)
+    made = posterior(translator, again)
+    np.testing.assert_allclose(made.attention_pieces, again.attention_pieces, atol=1e-5)
+
+
+def test_places_read_in_parts_give_the_same(translator, translation, monkeypatch):
+    if translator.model.decoder.looks_back:
+        whole = posterior(translator, translation)
+        monkeypatch.setattr("seq2seq.explain.READ_AT_ONCE", 3)
+        np.testing.assert_allclose(posterior(translator, translation).attention, whole.attention, atol=1e-6)
+
+
+def test_a_translation_of_other_words_has_no_posterior_here(translator, translation):
+    if translator.model.decoder.looks_back:
+        with pytest.raises(ValueError, match="reads other words"):
+            posterior(translator, replace(translation, source_words=("other",)))
+
+
+def test_words_that_were_read_elsewhere_are_told(tokenizer, monkeypatch):
+    translator = Translator(tiny_model("additive", len(tokenizer)), tokenizer)
+    made = translator.translate(TEXT, target=TARGET)
+    before = replace(made, attention=np.eye(*made.attention.shape, dtype=np.float32))
+    other = before.attention.copy()
+    other[1] = np.roll(other[1], 1)
+    after = replace(before, attention=other, posterior=True)
+    assert moved(before, after) == [(1, 1, 2)] and moved(after, after) == []
+    monkeypatch.setattr("seq2seq.explain.posterior", lambda _, one: after)
+    found, said = read_from(translator, before)
+    source, target = made.source_words, made.target_words
+    assert found is after and f"“{target[1]}” from “{source[2]}”, not from “{source[1]}”" in said
+    assert "Every word" in read_from(translator, after)[1]
+    with pytest.raises(TextError, match="too long"):
+        read_from(translator, translator.translate("dog " * 240))

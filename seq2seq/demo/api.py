@@ -14,7 +14,7 @@ from seq2seq import comparison
 from seq2seq.batch import read_file
 from seq2seq.demo import models
 from seq2seq.demo.batch_tab import OBJECTS_FILE, RUNS, TABLE_FILE, written
-from seq2seq.explain import verdict, weigh, what_if
+from seq2seq.explain import read_from, verdict, weigh, what_if
 from seq2seq.inside import open_up
 from seq2seq.translation import DIGITS
 from seq2seq.translator import SearchError, TextError
@@ -58,9 +58,15 @@ def translate(text: str, checkpoint: str = models.DEFAULT, beam_size: int = 1, n
 
 
 def ask(
-    text: str, checkpoint: str = models.DEFAULT, target: str = "", start: str = "", without: str = "", dial: float = 0.0
+    text: str,
+    checkpoint: str = models.DEFAULT,
+    target: str = "",
+    start: str = "",
+    without: str = "",
+    dial: float = 0.0,
+    posterior: bool = False,
 ) -> dict[str, Any]:
-    """What if? Translate again with a given beginning, without some words, or with other attention; or score a target.
+    """What if? Translate again: begun otherwise, without some words, or with other attention; or score a target.
 
     Parameters:
         text: The sentence, in the language that the checkpoint reads.
@@ -69,16 +75,21 @@ def ask(
         start: How the translation has to begin.
         without: words of the sentence that are taken away, with spaces between them.
         dial: Attention from -1 (uniform) over 0 (as learned) to 1 (one-hot).
+        posterior: Give in the place of attention where each word was read from, now that it is known; also with a target.
     """
     check_strings(text=text, checkpoint=checkpoint, target=target, start=start, without=without)
     if not isinstance(dial, (int, float)) or isinstance(dial, bool) or not -1 <= dial <= 1:
         raise gr.Error("dial must be a number from -1 to 1.", print_exception=False)
+    if not isinstance(posterior, bool):
+        raise gr.Error("posterior must be true or false.", print_exception=False)
     with refusals():
         translator = models.translator(checkpoint)
-        if target.strip():
+        if target.strip() or posterior:
             if start.strip() or without.strip() or dial:
-                raise SearchError("target goes alone; leave start, without and dial out.")
-            return translator.translate(text, target=target).to_dict()
+                alone = "target" if target.strip() else "posterior"
+                raise SearchError(f"{alone} goes alone; leave start, without and dial out.")
+            made = translator.translate(text, target=target if target.strip() else None)
+            return (read_from(translator, made)[0] if posterior else made).to_dict()
         return what_if(translator, text, start=start, without=without.split(), turn=float(dial)).to_dict()
 
 

@@ -18,7 +18,7 @@ from seq2seq.demo.component import EVENT
 from seq2seq.demo.links import BEAMS, PIECES
 from seq2seq.demo.visitor import say, told
 from seq2seq.dial import LEARNED, ONE_HOT, UNIFORM, Dial
-from seq2seq.explain import verdict, weigh
+from seq2seq.explain import read_from, verdict, weigh
 from seq2seq.search import Node
 from seq2seq.translation import Translation
 
@@ -33,6 +33,11 @@ QUESTIONS = (
     "Other sentences",
     "Turn the attention",
     "Does it matter?",
+    "Read from where?",
+)
+BAYES = (
+    "Attention has to choose before the word is chosen. Here is where each word was read from, now that it is known: the "
+    "weight of a place, times how likely the word is where only that place is read (Bayes' rule)."
 )
 MAX_DEPTH = 40
 """Branchings of the drawn tree, one inside the other."""
@@ -242,6 +247,17 @@ def matter(translation: Translation | None) -> tuple[str, Any, None]:
     return said, gr.update(value=rows, visible=True), None
 
 
+def origins(translation: Translation | None) -> Shown:
+    """Where each word was read from, now that it is known: in a sentence, and as a picture."""
+    if translation is None:
+        return escape(say(NOTHING)), None
+    try:
+        after, said = read_from(models.translator(translation.checkpoint), translation)
+    except models.REFUSALS as error:
+        return "", message(told(error))
+    return f"<p role='status'>{escape(say(said))}</p>", view(after)
+
+
 # -- layout and wiring ---------------------------------------------------------------------------------------------
 
 
@@ -258,7 +274,7 @@ def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[Co
             QUESTIONS, value=QUESTIONS[0], label="Question", show_label=False, container=False, elem_id="ask-question"
         )
         columns = [gr.Column(visible=name == QUESTIONS[0]) for name in QUESTIONS]
-        another, without, french, sentences, turning, mattering = columns
+        another, without, french, sentences, turning, mattering, reading = columns
         with another:
             word = gr.Dropdown([], value=None, label="In the place of the word", elem_id="ask-word")
             offered = gr.Radio([], label="write", elem_id="ask-candidate")
@@ -289,6 +305,9 @@ def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[Co
             gr.Markdown("The most attended word of each step is masked, against the others masked in turn.")
             test = gr.Button("Test the highlight", elem_id="ask-matter")
             costs = gr.Dataframe(interactive=False, visible=False, elem_id="ask-costs")
+        with reading:
+            gr.Markdown(BAYES)
+            read = gr.Button("Show where", elem_id="ask-origins")
         said = gr.HTML("", elem_id="ask-said")
         picture = AttentionView(None, elem_id="ask-view")
     found = gr.State()
@@ -302,5 +321,6 @@ def ask_panel(result: gr.State, above: AttentionView, unit: gr.Radio) -> list[Co
     gr.on([turn.input, step.input, point.input], turned, [result, turn, step, point], shown, **EVENT)
     search.click(others, [result, size], [best, grown, found], **EVENT)
     best.input(picked, [result, found, best], shown, **EVENT)
+    read.click(origins, result, shown, **EVENT)
     test.click(matter, result, [said, costs, picture], **EVENT)
     return [grown, said, costs, picture, word, offered, struck, step, point, turn, best]

@@ -186,6 +186,9 @@ def test_axe_finds_nothing_in_the_questions(open_page: Callable[..., Page]) -> N
         if page.locator("#ask-matter").is_visible():
             page.locator("#ask-matter").click()
             page.wait_for_selector("#ask-costs table >> visible=true")
+        if page.locator("#ask-origins").is_visible():
+            page.locator("#ask-origins").click()
+            page.wait_for_selector("#ask-view .lens-plot >> visible=true")
         for theme in THEMES:
             turn(page, theme)
             page.wait_for_timeout(300)

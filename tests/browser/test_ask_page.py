@@ -141,6 +141,19 @@ def test_does_it_matter(ask_page: Callable[..., Page], api: Client) -> None:
     assert page.locator("#ask-costs").is_visible()
 
 
+def test_read_from_where(ask_page: Callable[..., Page], api: Client) -> None:
+    page = ask_page()
+    question(page, "Read from where?")
+    before = page.evaluate(SAID)
+    page.locator("#ask-origins").click()
+    assert "read from" in answered(page, before)
+    answer = api.predict(TEXT, "en-fr-additive", posterior=True, api_name="/ask")
+    drawn = page.evaluate("() => document.querySelector('#ask-view .lens-plot').data[0].z")
+    for row, weights in zip(drawn, answer["attention"]):
+        assert row == pytest.approx(weights, abs=1e-3)
+    assert "not the model's attention" in page.locator("#ask-view .lens-warnings").inner_text()
+
+
 def test_another_sentence_brings_other_words_and_takes_old_answers_away(ask_page: Callable[..., Page]) -> None:
     page = ask_page()
     question(page, "Without a word")
@@ -166,6 +179,7 @@ def test_by_keyboard_alone_and_with_names(ask_page: Callable[..., Page]) -> None
         "Other sentences",
         "Turn the attention",
         "Does it matter?",
+        "Read from where?",
     ):
         question(page, name)
         unnamed = page.locator("#ask").evaluate(

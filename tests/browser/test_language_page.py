@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 
 from seq2seq.demo.ask_panel import QUESTIONS
 from seq2seq.demo.visitor import TAGS
+from seq2seq.explain import POSTERIOR
 from seq2seq.figures import NO_ATTENTION
 from seq2seq.language import catalogue
 from tests.browser.conftest import settled
@@ -118,6 +119,9 @@ def test_no_english_is_left(language: str, locale: str, open_page: Callable[...,
                 "(texts) => texts.some((text) => document.querySelector('#ask-said').textContent.includes(text))",
                 arg=either,
             )
+        if question == "Read from where?":
+            page.locator("#ask-origins").click()
+            settled(page, "#ask-view .lens-warnings", known[POSTERIOR])
         left[question] = english_in(shown(page), language)
     page.locator("#source-text textarea").fill("x" * 2000)
     page.locator("#source-text textarea").press("Enter")

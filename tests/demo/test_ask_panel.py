@@ -6,6 +6,7 @@ import json
 from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
 import pytest
 
 from seq2seq.demo import api, ask_panel, models
@@ -75,6 +76,7 @@ def test_a_model_without_attention_says_that_there_is_nothing_to_turn() -> None:
     made = models.translator("en-fr-plain").translate(TEXT)
     assert "no attention" in ask_panel.turned(made, -1.0, 0, -1)[1]["message"]
     assert "takes attention" in ask_panel.matter(made)[0]
+    assert "has no attention" in ask_panel.origins(made)[1]["message"]
 
 
 def leaves(node: Node) -> list[Node]:
@@ -110,9 +112,31 @@ def test_the_verdict_is_what_the_api_says(made: Translation) -> None:
         assert (row["matters"] == "yes") == word["matters"]
 
 
+@pytest.mark.parametrize("name", LOOKING)
+def test_where_words_were_read_is_what_the_api_says(name: str) -> None:
+    made = models.translator(name).translate(TEXT)
+    said, view = ask_panel.origins(made)
+    answer = json.loads(json.dumps(api.ask(TEXT, name, posterior=True)))
+    assert answer["posterior"] is True and answer["translation"] == made.translation
+    weights = np.array(answer["attention"])[: len(view["rows"])]
+    drawn = np.array(view["figure"]["data"][0]["z"])[:, : weights.shape[1]]
+    np.testing.assert_allclose(drawn, weights, atol=1e-4)
+    assert np.abs(drawn - made.attention[: len(drawn)]).max() > 1e-3
+    assert "once written" in view["figure"]["data"][0]["hovertemplate"]
+    assert any("not the model's attention" in warning for warning in view["warnings"])
+    assert "read from" in said and "role='status'" in said
+
+
+def test_where_words_of_a_given_translation_were_read() -> None:
+    answer = api.ask(TEXT, target="Un homme fait du vélo.", posterior=True)
+    assert answer["translation"] == "Un homme fait du vélo." and answer["posterior"]
+    assert "posterior" not in api.ask(TEXT, target="Un homme fait du vélo.")
+
+
 def test_nothing_to_ask_about_says_so() -> None:
     for shown in (
-        ask_panel.asked(None, ""), ask_panel.another_word(None, 0, 0), ask_panel.matter(None)[:1], ask_panel.others(None, 5)[1:]
+        ask_panel.asked(None, ""), ask_panel.another_word(None, 0, 0), ask_panel.matter(None)[:1],
+        ask_panel.others(None, 5)[1:], ask_panel.origins(None),
     ):  # fmt: skip
         assert "no translation" in shown[0]
 
@@ -125,7 +149,16 @@ def test_words_are_text() -> None:
 
 @pytest.mark.parametrize(
     "question",
-    [{"without": "zebra"}, {"dial": 3}, {"dial": "1"}, {"target": "Un chien.", "start": "Un"}, {"start": ["Un"]}],
+    [
+        {"without": "zebra"},
+        {"dial": 3},
+        {"dial": "1"},
+        {"target": "Un chien.", "start": "Un"},
+        {"start": ["Un"]},
+        {"posterior": True, "without": "dog"},
+        {"posterior": 1},
+        {"posterior": True, "checkpoint": "en-fr-plain"},
+    ],
 )
 def test_api_questions_that_make_no_sense_are_refused(question: dict) -> None:
     with pytest.raises(gr.Error):
@@ -135,6 +168,8 @@ def test_api_questions_that_make_no_sense_are_refused(question: dict) -> None:
 def test_a_sentence_that_would_take_too_long_is_refused() -> None:
     with pytest.raises(gr.Error, match="takes too long"):
         api.highlight("dog " * 70)
+    with pytest.raises(gr.Error, match="takes too long"):
+        api.ask("dog " * 70, posterior=True)
 
 
 def test_a_click_chooses_the_word_it_is_on(made: Translation) -> None:
