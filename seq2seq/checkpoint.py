@@ -33,7 +33,10 @@ def write_beside(path: Path, content: str | bytes) -> None:
     which names the file, and then leaves nothing else behind."""
     beside = path.with_name(path.name + ".tmp")
     try:
-        beside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        with beside.open("wb") as file:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())  # or after a power cut the new name could have no content
         os.replace(beside, path)
     except OSError as error:  # that of a full disk names no file
         raise OSError(error.errno, error.strerror, str(path)) from error

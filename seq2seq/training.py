@@ -19,14 +19,29 @@ from torch import Tensor
 from tqdm import tqdm
 
 from seq2seq import augment
-from seq2seq.checkpoint import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, read_sealed, write_beside
+from seq2seq.checkpoint import (
+    CONFIG_FILE,
+    TOKENIZER_FILE,
+    WEIGHTS_FILE,
+    CheckpointError,
+    read_sealed,
+    write_beside,
+)
 from seq2seq.config import EOS, PAD, ModelConfig, TrainConfig
 from seq2seq.data import Corpus, DataError, Item, Links, Pair, read_links, read_pairs
 from seq2seq.evaluation import validation_bleu
 from seq2seq.model import Seq2Seq
 from seq2seq.sources import Reader, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer import SPECIALS, Pieces, Tokenizer
-from seq2seq.training_state import Progress, TrainingError, has_state, load_state, save_state
+from seq2seq.training_state import (
+    Progress,
+    TrainingError,
+    begin_run,
+    has_run,
+    has_state,
+    load_state,
+    save_state,
+)
 from seq2seq.translator import TextError, Translator, clean
 
 DIVERGED_FACTOR, DIVERGED_STEPS = 3.0, 50
@@ -307,8 +322,11 @@ class Run:
 
     def save_model(self) -> None:
         if self.accelerator.is_main_process:
-            with self.averaged() as model:
-                model.save_pretrained(self.out)
+            try:
+                with self.averaged() as model:
+                    model.save_pretrained(self.out)
+            except CheckpointError as error:  # a loss may stay finite while weights grow beyond float16
+                raise TrainingError(self._stopped("the weights became too large to be saved")) from error
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[Seq2Seq]:
@@ -418,8 +436,9 @@ def train(
     Everything is read and checked before anything is written. Raises DataError, TrainingError, CheckpointError and, for what
     cannot be written, OSError; then all that was saved before is whole, and `resume` goes on from it.
     """
-    if (out / WEIGHTS_FILE).exists() and not resume:
-        raise TrainingError(f"{out} already holds a checkpoint; resume it with --resume or choose another --out")
+    if (out / WEIGHTS_FILE).exists() and not (resume and has_run(out)):
+        help = "choose another --out" if resume else "resume it with --resume or choose another --out"
+        raise TrainingError(f"{out} already holds a checkpoint{', and no run to resume' * resume}; {help}")
     if start_from and tokenizer:
         raise TrainingError(f"{start_from} brings its own tokenizer; leave --tokenizer or --start-from out")
     files, valid = read_corpus(config), read_valid(config)
@@ -455,7 +474,7 @@ def train(
     if resume:
         run.load_state()
     elif run.accelerator.is_main_process:
-        out.mkdir(parents=True, exist_ok=True)
+        begin_run(out)
         write_beside(out / CONFIG_FILE, json.dumps(asdict(run.plain_model.config), indent=2) + "\n")
         write_beside(out / TOKENIZER_FILE, save_tokenizers(reader, pieces))
     on_start(run)

@@ -50,6 +50,16 @@ class Progress:
     bad_steps: int = 0
 
 
+def begin_run(out: Path) -> None:
+    """Marks `out` as a run's, before any weights are there: those of a finished checkpoint are not a run's to replace."""
+    (out / FOLDER).mkdir(parents=True, exist_ok=True)
+
+
+def has_run(out: Path) -> bool:
+    """Whether a run has begun in `out`; it may have saved nothing yet."""
+    return (out / FOLDER).is_dir()
+
+
 def has_state(out: Path) -> bool:
     """Whether there is a run in `out` to resume."""
     return (out / FOLDER / STATE_FILE).exists()
@@ -76,7 +86,6 @@ def save_state(
     metadata = {"progress": json.dumps(asdict(progress)), "config": json.dumps(settings)}
     metadata["sha256"] = _checksum(tensors, metadata)
     path = out / FOLDER / STATE_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_beside(path.with_name(LOG_FILE), pd.DataFrame(log).to_csv(index=False))
     write_beside(path, save(tensors, metadata))
 
@@ -135,6 +144,8 @@ def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str
 def _check_settings(out: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
     """Refuses a run with other settings. Those that are newer than the run had their defaults in it."""
     now = json.loads(json.dumps(now))
+    if unknown := sorted(then.keys() - now.keys()):
+        raise TrainingError(f"{out} was begun by a newer version: it knows {', '.join(unknown)}; update, or {ANEW}")
     # A cosine comes down to 0 at max_steps: with another one it would be another schedule.
     free = set(FREE) - ({"max_steps"} if now["schedule"] == "cosine" else set())
     changed = [
