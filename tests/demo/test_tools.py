@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tomllib
 import urllib.request
@@ -107,6 +108,20 @@ def test_every_tool_answers_with_an_object(address, tool) -> None:
 def test_what_the_api_refuses_the_tools_refuse(address, tool, arguments, said) -> None:
     refused, text = call(address, tool, **arguments)
     assert refused and said in text
+
+
+@needs_mcp
+def test_many_calls_at_once_are_all_answered(address) -> None:
+    """Each waits for an answer of this same server, which computes it in a thread: threads that waited would leave it none."""
+
+    async def crowd(session: Any) -> list[Any]:
+        calls = (session.call_tool("translate", {"text": f"A dog sees {count} cats."}) for count in range(60))
+        return await asyncio.wait_for(asyncio.gather(*calls), 300)
+
+    answers = talk(address, crowd)
+    assert [answer.content[0].text for answer in answers if answer.isError] == []
+    for count, answer in enumerate(answers):
+        assert json.loads(answer.content[0].text)["text"] == f"A dog sees {count} cats."
 
 
 @needs_mcp
