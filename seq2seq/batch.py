@@ -14,10 +14,12 @@ from seq2seq.language import Said
 from seq2seq.report import safe_cell
 from seq2seq.translation import DIGITS, Translation
 from seq2seq.translator import TextError, Translator, check_search, clean
-from seq2seq.upload import MAX_BYTES, check_count, next_batch, read_upload
+from seq2seq.upload import check_count, next_batch, read_upload
 
 MAX_LINES, MAX_SOURCE, MAX_OBJECTS = 5000, 1_000_000, 300_000_000
 """Of one run: lines, characters of all lines that are translated, characters of the JSON Lines."""
+MAX_TEXT = 500_000
+"""Characters of a text that is no file: a call of the page has room for them in any script."""
 BATCH_LINES, BATCH_CHARACTERS = 128, 8000
 """Translated between two looks at whether to stop, with greedy search; of a beam fewer, as it takes that much longer."""
 SHOWN_CHARACTERS = 200
@@ -48,13 +50,13 @@ def read_file(path: str | Path) -> list[Line]:
 
 def read_text(text: str, name: str = "the text") -> list[Line]:
     """The same of a text, one sentence a line."""
-    if len(text) > MAX_BYTES:
+    if len(text) > MAX_TEXT:
         raise DataError(
             Said(
                 "{path} has {count:,} characters; the limit is {limit:,}. Send a part of it.",
                 path=name,
                 count=len(text),
-                limit=MAX_BYTES,
+                limit=MAX_TEXT,
             )
         )
     lines = text.split("\n")

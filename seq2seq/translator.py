@@ -95,7 +95,8 @@ def check_search(beam_size: int, n_best: int = 1, length_penalty: float = LENGTH
     """Raises SearchError for settings with which no search can be made."""
     for name, value in (("beam_size", beam_size), ("n_best", n_best)):
         if not isinstance(value, int) or isinstance(value, bool):
-            raise SearchError(Said("{name} is {value!r}; it must be a whole number.", name=name, value=value))
+            # Shortened: what anybody sends must not come back at any length.
+            raise SearchError(Said("{name} is {value}; it must be a whole number.", name=name, value=repr(value)[:60]))
     if not 1 <= beam_size <= MAX_BEAM_SIZE:
         raise SearchError(
             Said("beam_size is {value}; choose one from 1 to {limit}.", value=beam_size, limit=MAX_BEAM_SIZE)
@@ -144,7 +145,11 @@ class Translator:
     def from_checkpoint(cls, checkpoint: str | Path, device: str = "auto") -> Self:
         """A checkpoint folder or hub id -> Translator. Raises CheckpointError, and ValueError for a missing device."""
         where = choose_device(device)
-        model = Seq2Seq.from_pretrained(str(checkpoint)).to(where)
+        try:
+            model = Seq2Seq.from_pretrained(str(checkpoint)).to(where)
+        except torch.OutOfMemoryError:
+            logging.getLogger(__name__).warning(ON_CPU)
+            model = Seq2Seq.from_pretrained(str(checkpoint))  # anew: a part of it may be on the GPU
         path = checkpoint_file(checkpoint, TOKENIZER_FILE)
         read_sealed(path)
         try:

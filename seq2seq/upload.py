@@ -58,6 +58,13 @@ def read_upload(path: str | Path, read: Callable[[Path], Iterable[T]], max_rows:
 
 def too_large(name: str, size: int, limit: int = MAX_BYTES) -> Said:
     """The refusal of so many bytes; rounded up, so that nothing seems to be as large as the limit."""
+    if limit < 1e6:
+        return Said(
+            "{path} has {size:,} kB; the limit is {limit:.0f} kB. Send less.",
+            path=name,
+            size=ceil(size / 1e3),
+            limit=limit / 1e3,
+        )
     return Said(
         "{path} has {size:,.1f} MB; the limit is {limit:.0f} MB. Send a part of it, or save it smaller.",
         path=name,

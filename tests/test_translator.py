@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from seq2seq.attention import ATTENTIONS
 from seq2seq.classic import CLASSIC
 from seq2seq.config import BOS, EOS, UNK
-from seq2seq.model import CheckpointError
+from seq2seq.model import CheckpointError, Seq2Seq
 from seq2seq.search import Deadline, Hypothesis, penalty
 from seq2seq.sources import save_tokenizers
 from seq2seq.tokenizer import SPACE, UNKNOWN_TEXT, Pieces, Tokenizer
@@ -688,6 +688,20 @@ def test_a_full_gpu_stops_neither_a_stream_nor_a_given_target(translator, monkey
     scored = translator.translate(UNSEEN[0], target=FRENCH[1])
     equal(scored, expected[1])
     assert ON_CPU in scored.warnings
+
+
+def test_a_gpu_without_room_for_the_weights_leaves_the_model_on_the_cpu(translator, tmp_path, monkeypatch, caplog):
+    translator.model.save_pretrained(tmp_path, dtype=torch.float32)
+    (tmp_path / "tokenizer.json").write_text(save_tokenizers(translator.tokenizer, translator.target_tokenizer))
+    monkeypatch.setattr("seq2seq.translator.choose_device", lambda device: torch.device("meta"))
+
+    def full(self, device):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(Seq2Seq, "to", full)
+    loaded = Translator.from_checkpoint(tmp_path)
+    assert loaded.device == torch.device("cpu") and ON_CPU in caplog.messages
+    equal(loaded.translate(UNSEEN[0]), translator.translate(UNSEEN[0]))
 
 
 def test_an_unfolded_beam_is_the_beam(translator):

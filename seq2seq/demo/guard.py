@@ -26,9 +26,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from seq2seq.language import Said, choose, translate
 from seq2seq.upload import MAX_BYTES, too_large
 
-MAX_BODY, MAX_UPLOAD, DRAINED = 2_000_000, MAX_BYTES + 65_536, 64_000_000
-"""Bytes: of a call, of an upload with what surrounds its file, and of what is read on, and thrown away, so that a client that
-sends first and listens later hears why it was refused."""
+MAX_CALL, MAX_BODY, MAX_UPLOAD, DRAINED = 64_000, 2_000_000, MAX_BYTES + 65_536, 64_000_000
+"""Bytes: of a call of the API, whose four texts of 1,000 characters have room however they are written; of any other call, of an
+upload with what surrounds its file, and of what is read on, and thrown away, so that a client that sends first and listens later
+hears why it was refused."""
 RATE, BURST = 60.0, 600
 """Questions a second of one address, and at once. A class of 40 behind one address: its pages open together with 8 questions
 each, and then it may translate 20 sentences a second, 3 questions each. Asked from this machine itself they are not counted."""
@@ -85,7 +86,7 @@ PAGE = "; ".join(
         "font-src 'self' data:",
         "connect-src 'self'",
         "manifest-src 'self'",
-        "base-uri 'self'",
+        "base-uri 'none'",
         "form-action 'none'",
         FRAMES,
     )
@@ -183,12 +184,12 @@ class Guard:
         except Exception as error:
             log = logging.getLogger(__name__)
             if is_full(error) and not answer.begun:
-                log.error("%s %s: %s", scope["method"], path, error)
+                log.error("%s %r: %s", scope["method"], path, error)
                 return await answer.refuse(Refused(507, Said(FULL)))
             if answer.begun:  # such as a stream of what nobody has asked for
-                log.warning("%s %s broke off: %r", scope["method"], path, error)
+                log.warning("%s %r broke off: %r", scope["method"], path, error)
                 return await answer.end()
-            log.exception("%s %s failed", scope["method"], path)
+            log.exception("%s %r failed", scope["method"], path)
             await answer.refuse(Refused(500, Said("Something went wrong here; the log of the server says what.")))
         finally:
             self._open[client] -= 1
@@ -257,7 +258,8 @@ class Body:
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.upload = scope["path"].endswith(UPLOAD)
-        self.limit = MAX_UPLOAD if self.upload else MAX_BODY
+        named = route(scope).startswith(NAMED)
+        self.limit = MAX_UPLOAD if self.upload else MAX_CALL if named else MAX_BODY
         said = Headers(scope=scope).get("content-length", "0")
         self.said = int(said) if said.isdecimal() else 0
         self.receive, self.count = receive, 0
@@ -283,7 +285,7 @@ class Body:
         while (message is None or message.get("more_body")) and self.count <= DRAINED:
             message = await self.receive()
             self.count += len(message.get("body", b""))
-        name, limit = (Said("The file"), MAX_BYTES) if self.upload else (Said("The request"), MAX_BODY)
+        name, limit = (Said("The file"), MAX_BYTES) if self.upload else (Said("The request"), self.limit)
         self.refused = Refused(413, too_large(name, max(self.said, self.count), limit))
         raise self.refused
 

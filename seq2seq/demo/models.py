@@ -28,8 +28,8 @@ from seq2seq.translator import SearchError, TextError, Translator, choose_device
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 DEFAULT = "en-fr-additive"
-REFUSALS = (TextError, SearchError, CheckpointError, DataError, SceneError)
-"""Errors whose message is for the visitor."""
+REFUSALS = (TextError, SearchError, CheckpointError, DataError, SceneError, torch.OutOfMemoryError)
+"""Errors of which the visitor is `told`."""
 WITH, WITHOUT = "With attention ({kind})", "Without attention ({kind})"
 UNREADABLE = "Cannot be read ({name})"
 LANGUAGE_NAMES = {"en": "English", "fr": "French"}
@@ -211,7 +211,10 @@ def metrics() -> dict[str, dict[str, Any]]:
 @cache
 def picture_model(name: str) -> Translator:
     """One of the models of scenes, always on the CPU: they are small. Raises CheckpointError."""
-    return Translator.from_checkpoint(CHECKPOINTS / name, "cpu")
+    with _without_folders():
+        loaded = Translator.from_checkpoint(CHECKPOINTS / name, "cpu")
+    loaded.new_deadline = runs.deadline
+    return loaded
 
 
 def picture_metrics(name: str) -> dict[str, Any]:

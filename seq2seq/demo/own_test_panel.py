@@ -82,7 +82,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 def picked(table: pd.DataFrame | None, event: gr.EventData) -> tuple[Any, Any, Any]:
     """The sentence and reference of the point that was clicked, and a new number, which asks for their comparison."""
-    if table is None or not 0 <= event.index < len(table):
+    if table is None or not isinstance(event.index, int) or not 0 <= event.index < len(table):
         return gr.skip(), gr.skip(), gr.skip()
     row = table.iloc[event.index]
     return row["source"], row["reference"], time.monotonic()

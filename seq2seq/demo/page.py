@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from html import escape
 from pathlib import Path
@@ -24,15 +25,17 @@ from seq2seq.demo.sessions import Messages, light_sessions, own_folder
 from seq2seq.demo.visitor import InVisitorsLanguage, laid, say
 
 TITLE = "Attention Lens"
-QUEUE, SESSIONS, ANSWERS, CACHE_SECONDS = 256, 1000, 512, 3600
-"""Events that may wait, sessions whose last result is kept, and those whose unread answers are, and how long an uploaded file
-is (ten minutes more at most): bounds for a public page."""
+QUEUE, SESSIONS, ANSWERS, CACHE_SECONDS = 256, 250, 512, 3600
+"""Events that may wait, sessions whose last result is kept (that of a long sentence with all of its beam has megabytes), and
+those whose unread answers are, and how long an uploaded file is (ten minutes more at most): bounds for a public page."""
 TOGETHER = 32
 """Calls of `/translate` that run at once: they are computed in batches (`seq2seq.batching`), so many cost little more than one.
 Gradio has 40 threads; the rest are for the page."""
 STATUS_SECONDS = 1
 """How often those who wait are told their place, which the page does not show; by default Gradio tells all of them at every
 start and end."""
+MESSAGE = 300
+"""Characters of what Gradio says that are passed on."""
 WRONG = "These are not the values that this endpoint takes; /gradio_api/info describes them."
 HEADER = """<div id="lens-header"><span class="lens-device">running on {device}</span><h1>Attention Lens</h1>
 <p>See which words of a sentence a translator looks back at while it writes each word of its translation.</p></div>"""
@@ -44,12 +47,16 @@ class Page(gr.Blocks):
 
     async def preprocess_data(self, *args: Any, **options: Any) -> list[Any]:
         try:
-            return await super().preprocess_data(*args, **options)
+            values = await super().preprocess_data(*args, **options)
         except gr.Error as error:
-            error.print_exception = False
-            raise
+            # Gradio says what it was sent, at any length.
+            raise gr.Error(str(error.message)[:MESSAGE], print_exception=False) from error
         except Exception as error:
             raise gr.Error(say(WRONG), print_exception=False) from error
+        # JSON as Python reads it has numbers that are none, and a slider's limits let NaN by.
+        if any(isinstance(value, float) and not math.isfinite(value) for value in values):
+            raise gr.Error(say(WRONG), print_exception=False)
+        return values
 
     async def process_api(self, *args: Any, **options: Any) -> dict[str, Any]:
         try:

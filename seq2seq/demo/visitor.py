@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import torch
 from gradio.context import LocalContext
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -23,6 +24,7 @@ TAGS = {ENGLISH: "en", FRENCH: "fr", CHINESE: "zh-CN"}
 """As HTML and Gradio call the languages."""
 SCRIPTS = [Path(__file__).parent / name for name in ("visitor.js", "answers.js")]
 """What runs before Gradio does."""
+NO_MEMORY = "The memory of the GPU is too small for this now. Try a shorter sentence, or again later."
 _LAID: dict[str, Said] = {}
 """Texts of the layout that hold values, by what they are in English."""
 
@@ -44,8 +46,8 @@ def say(text: str, /, **values: Any) -> str:
 
 
 def told(error: Exception) -> str:
-    """The message of an error, in that language."""
-    return say(error.args[0])
+    """The message of an error, in that language; of a full GPU one of ours."""
+    return say(NO_MEMORY if isinstance(error, torch.OutOfMemoryError) else error.args[0])
 
 
 def laid(template: str, /, **values: Any) -> Said:

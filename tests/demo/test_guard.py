@@ -9,6 +9,7 @@ import gzip
 import http.client
 import ipaddress
 import json
+import math
 import os
 import random
 import re
@@ -22,14 +23,17 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.middleware import Middleware
 
+from seq2seq.checkpoint import CheckpointError
 from seq2seq.demo import build, guard, launch_options, models
-from seq2seq.demo.guard import BURST, CLIENTS, MAX_BODY, MAX_UPLOAD, RATE, Buckets, Guard, address
+from seq2seq.demo.guard import BURST, CLIENTS, MAX_BODY, MAX_CALL, MAX_UPLOAD, RATE, Buckets, Guard, address
 from seq2seq.demo.page import ANSWERS
 from seq2seq.translation import Translation
+from seq2seq.translator import MAX_CHARACTERS
 from seq2seq.upload import MAX_BYTES, too_large
 from tests.disk import DISKS
 from tests.hosting import free_ports
@@ -278,7 +282,14 @@ def test_a_body_over_the_limit_is_refused_whatever_its_header_says(served, path,
     for body in (b"x" * (size + 1), chunks(size)):
         answer = send(served, "POST", path, body, headers={"Content-Type": "application/json"})
         assert answer.status == 413
-        assert re.match(r"The request has [\d.]+ MB; the limit is 2 MB\. Send a part", answer.detail)
+        limit = "64 kB. Send less" if path.startswith(CALL) else "2 MB. Send a part"
+        assert re.match(rf"The request has [\d.,]+ [kM]B; the limit is {re.escape(limit)}", answer.detail)
+
+
+def test_four_texts_of_the_longest_kind_fit_into_a_call():
+    """However they are written: each character as two escapes of six bytes."""
+    longest = "\U0001f600" * MAX_CHARACTERS
+    assert len(json.dumps({"data": [longest] * 4})) + 1000 < MAX_CALL
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/cancel", "/gradio_api/reset"])
@@ -287,7 +298,7 @@ def test_a_stop_is_no_way_around_it(served, path):
 
 
 def test_a_body_within_the_limit_is_read_and_its_text_refused_as_everywhere(served):
-    for size in (1001, MAX_BODY - 1000):
+    for size in (1001, MAX_CALL - 1000):
         said = call(served, "translate", "x" * size, models.DEFAULT, 1, 1)
         assert f"The text has {size:,} characters; the limit is 1,000. Please shorten it." in said
 
@@ -710,13 +721,27 @@ def test_answers_that_nobody_fetches_are_dropped_and_those_that_are_waited_for_a
 # -- no traces -------------------------------------------------------------------------------------------------------
 
 HOSTILE = (
-    *(None, True, -1, 1e308, 10**30, [], ["A dog."], {}, {"path": "/etc/passwd"}, {"__class__": "x"}),
+    *(
+        None,
+        True,
+        -1,
+        1e308,
+        10**30,
+        math.nan,
+        -math.inf,
+        ["x" * 20_000],
+        [],
+        ["A dog."],
+        {},
+        {"path": "/etc/passwd"},
+        {"__class__": "x"},
+    ),
     *("", " ", "\x00", "\ud800", "x" * 1001, "../../etc/passwd", "<img src=x onerror=alert(1)>", "{{7*7}} ${7*7}"),
     *("'; DROP TABLE x; --", "__import__('os').system('id')", "%s%n%x", "\u202egpj.exe", "😀" * 999),
 )
 ENDPOINTS = {
     "translate": (TEXT, models.DEFAULT, 1, 1),
-    "ask": (TEXT, models.DEFAULT, "", "", "", 0.0),
+    "ask": (TEXT, models.DEFAULT, "", "", "", 0.0, False),
     "highlight": (TEXT, models.DEFAULT),
     "inside": (TEXT, models.DEFAULT),
     "compare": (TEXT, "en-fr-plain", models.DEFAULT, ""),
@@ -735,6 +760,18 @@ def test_no_answer_has_a_trace_or_a_place_on_the_server(served, name):
             said = fetch(served, name, number)
             assert ("event: complete" in said) != ("event: error" in said), (place, value)
             assert not [secret for secret in secrets if secret in said], (place, value, said[:500])
+            assert "event: complete" in said or len(said) < 1000, "a refusal gives nothing back at any length"
+
+
+def test_a_full_gpu_is_said_in_a_line(served, monkeypatch):
+    """Of what has no smaller batch and no other device to go to."""
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr("seq2seq.demo.api.open_up", full)
+    said = call(served, "inside", TEXT, models.DEFAULT)
+    assert "The memory of the GPU is too small for this now" in said and "CUDA" not in said
 
 
 def test_a_broken_checkpoint_does_not_say_where_it_lies(served, monkeypatch, tmp_path):
@@ -747,6 +784,9 @@ def test_a_broken_checkpoint_does_not_say_where_it_lies(served, monkeypatch, tmp
     ):
         (folder / "broken" / name).write_text(content)
     monkeypatch.setattr(models, "CHECKPOINTS", folder)
+    with pytest.raises(CheckpointError) as refused:
+        models.picture_model("broken")
+    assert str(tmp_path) not in str(refused.value)
     monkeypatch.setattr(models, "names", lambda: ("broken",))
     said = call(served, "translate", TEXT, "broken", 1, 1)
     assert '"checkpoints/broken/model.safetensors cannot be read' in said and str(tmp_path) not in said
