@@ -27,9 +27,9 @@ from seq2seq.language import Said, choose, translate
 from seq2seq.upload import MAX_BYTES, too_large
 
 MAX_CALL, MAX_BODY, MAX_UPLOAD, DRAINED = 64_000, 2_000_000, MAX_BYTES + 65_536, 64_000_000
-"""Bytes: of a call of the API, whose four texts of 1,000 characters have room however they are written; of any other call, of an
-upload with what surrounds its file, and of what is read on, and thrown away, so that a client that sends first and listens later
-hears why it was refused."""
+"""Bytes: of a call of the API, whose four texts of 1,000 characters have room however they are written; of any other call,
+of an upload with what surrounds its file, and of what is read on, and thrown away, so that a client that sends first and
+listens later hears why it was refused."""
 RATE, BURST = 60.0, 600
 """Questions a second of one address, and at once. A class of 40 behind one address: its pages open together with 8 questions
 each, and then it may translate 20 sentences a second, 3 questions each. Asked from this machine itself they are not counted."""

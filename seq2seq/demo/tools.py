@@ -10,7 +10,6 @@ from typing import Any
 
 import gradio.mcp
 
-
 FORWARDING = ("forwarded", "x-forwarded-for", "x-real-ip")
 """Headers in which a proxy names who asks."""
 
