@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_the_trial_of_a_space_misses_front_matter(readme):
         space.front_matter(readme)
 
 
-def test_no_file_needs_lfs():
+def test_no_file_is_over_ten_megabytes():
     """Of what a commit of this working tree would hold."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -175,3 +176,16 @@ def test_no_file_needs_lfs():
     assert {
         path.name: path.stat().st_size for path in files if path.is_file() and path.stat().st_size > MAX_BYTES
     } == {}
+
+
+def test_the_command_that_sends_a_space_is_one_that_is_installed():
+    """As `.github/HOSTING.md` writes it; the Hub itself is not asked."""
+    [line] = [
+        one for one in (ROOT / ".github" / "HOSTING.md").read_text(encoding="utf-8").splitlines() if "hf upload" in one
+    ]
+    words = line.split()
+    assert words[:2] == ["hf", "upload"] and "--repo-type" in words and words[-1] == "space"
+    shown = subprocess.run(
+        [Path(sys.executable).with_name("hf"), "upload", "--help"], capture_output=True, text=True, timeout=120
+    )
+    assert shown.returncode == 0 and "--repo-type" in shown.stdout and "space" in shown.stdout
