@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from seq2seq.config import ModelConfig
@@ -45,6 +46,9 @@ KNOWN = (
     "Links are of each word with the most attended one, and attention looks before the word is chosen. “The word known”: of a "
     "word that stands there, where it was read from (`seq2seq.explain.posterior`), if that is likelier than not."
 )
+MACHINE_MADE = (".forward.tsv", ".back.tsv")
+"""How files end that `distill` wrote."""
+RECIPE = "see `checkpoints/RECIPE.md`"
 RECORDS = ("training", "import")
 """Metrics that tell how the weights came about; the others are scores."""
 
@@ -139,9 +143,16 @@ def _data(metrics: dict[str, Any]) -> str:
 def _training(training: dict[str, Any]) -> str:
     if not training:
         return ""
-    before = training.get("before")
-    first = f"The run began with the weights of another:\n\n{_run(before)}\n\n" if before else ""
-    return f"## Training\n\n{first}{_run(training)}"
+    runs = [training]
+    while "before" in runs[0]:
+        runs.insert(0, runs[0]["before"])
+    said = "The runs, each of which began with the weights of the one before:\n\n" * (len(runs) > 1)
+    made = sorted({name for run in runs for name in run["data"] if name.endswith(MACHINE_MADE)})
+    if made:
+        said += f"Written by models, not by people ({RECIPE}): {', '.join(f'`{name}`' for name in made)}.\n\n"
+    if any("--links" in run["command"] for run in runs):
+        said += f"Attention was guided by the links of a word aligner, with the weight in the command ({RECIPE}).\n\n"
+    return f"## Training\n\n{said}" + "\n\n".join(map(_run, runs))
 
 
 def _run(training: dict[str, Any]) -> str:
@@ -176,7 +187,7 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
     parts = ["## Scores"]
     if scored:
         rows = [
-            f"| {key} | {value['sentences']:,} | {value['bleu']} | {value['bleu_lower_tok']} | {value['chrf']} |"
+            f"| {key} | {value['sentences']:,} | {_sure(value, 'bleu')} | {value['bleu_lower_tok']} | {_sure(value, 'chrf')} |"
             for key, value in scored.items()
         ]
         parts.append(
@@ -184,9 +195,19 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
             + "\n".join(rows)
         )
         parts.append(
-            "BLEU is cased, detokenised sacreBLEU; the second is on lower-cased text tokenised by sacremoses, as "
-            "papers on Multi30k report it. All references count."
+            "BLEU is cased, detokenised sacreBLEU, with its 95 % bootstrap interval; the second is on lower-cased text "
+            "tokenised by sacremoses, as papers on Multi30k report it. All references count. Greedy search, or the beam "
+            "that is named; “joined”: texts of 25 to 40 words, neighbouring sentences one after the other."
         )
+        lengths = [
+            f"| {key} | {row['from']} to {row['to']} | {row['sentences']:,} | {_sure(row, 'bleu')} | {_sure(row, 'chrf')} |"
+            for key, value in scored.items()
+            if not re.search(r"\.beam\d+|\.joined", key)
+            for row in value.get("by_length", ())
+        ]
+        if lengths:
+            head = "| data | source words | sentences | BLEU | chrF |\n|---|---|---|---|---|\n"
+            parts.append(head + "\n".join(lengths))
     if aligned:
         aligned |= {f"{k}, the word known": v["posterior"] for k, v in aligned.items() if "posterior" in v}
         short = {f"{k}, up to {v['short']['to']} words": v["short"] for k, v in aligned.items() if "short" in v}
@@ -222,6 +243,12 @@ def _scores(name: str, sets: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def _sure(scores: dict[str, Any], name: str) -> str:
+    """A score with its interval, if that was computed."""
+    low, high = scores.get(f"{name}_interval", (None, None))
+    return f"{scores[name]}" if low is None else f"{scores[name]} ({low} to {high})"
+
+
 def _limits(config: ModelConfig, metrics: dict[str, Any]) -> str:
     if not config.translates:
         lines = [
@@ -238,9 +265,17 @@ def _limits(config: ModelConfig, metrics: dict[str, Any]) -> str:
         "It translates single sentences like those it was trained on. On other text (news, long or technical "
         "sentences, names, other languages) it makes things up, fluently: do not use it where a wrong "
         "translation does harm.",
-        "It repeats the habits of its data"
-        + ("." if "import" in metrics else ", stereotypes about people in pictures among them."),
     ]
+    if "import" in metrics:
+        lines.append("It repeats the habits of its data.")
+    else:
+        lines += [
+            "It fails at greetings, at text in capitals and at most names it has not seen; a long sentence may be told "
+            "twice over.",
+            "Its data are captions of photographs, in which people guessed at the sex, age and work of those they saw, and "
+            "short sentences for learners of a language, in which Tom does most of what is done. It repeats their "
+            "stereotypes: where English leaves open who is meant, it chooses.",
+        ]
     if not decoder_class(config.kind).looks_back:
         lines.append("It must remember the whole sentence in one vector, and forgets more the longer the sentence is.")
     else:

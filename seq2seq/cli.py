@@ -244,6 +244,9 @@ def evaluate(
         bool,
         typer.Option("--truth", help="With --data: scenes, of which it is known what is right, and where to look."),
     ] = False,
+    joined: Annotated[
+        bool, typer.Option("--joined", help="With --data: score texts of 25 to 40 words, neighbouring pairs joined.")
+    ] = False,
     reverse: Annotated[
         bool, typer.Option("--reverse", help="Score the other direction: the second column of the file is the source.")
     ] = False,
@@ -260,6 +263,8 @@ def evaluate(
     if (faithfulness or truth) and (alignment or beam != 1 or faithfulness == truth):
         flag = "--truth" if truth else "--faithfulness"
         raise CallError(f"{flag} goes with --data and greedy search; leave other measures and --beam out")
+    if joined and (alignment or faithfulness or truth):
+        raise CallError("--joined goes with --data and its scores; leave the other measures out")
     from seq2seq import evaluation
     from seq2seq.data import read_pairs
     from seq2seq.results import read_metrics, save_score, score_table
@@ -274,6 +279,8 @@ def evaluate(
             read_metrics(Path(folder))  # what cannot be read is reported before the work, not after it
         check_search(beam)
         pairs = read_pairs(data, reverse) if data else []
+        if joined and not (pairs := evaluation.joined(pairs)):
+            raise CallError(f"{data} has too few pairs to join to texts of 25 to 40 words; leave --joined out")
         aligned = evaluation.read_alignments(alignment) if alignment else []
         if reverse:
             aligned = [example.turned() for example in aligned]
@@ -293,7 +300,8 @@ def evaluate(
         raise CallError(f"{checkpoint} has no attention to judge; choose another --checkpoint") from None
     if save:
         given = ("--data", str(data)) if data else ("--alignment", str(alignment))
-        given += ("--faithfulness",) * faithfulness + ("--truth",) * truth + ("--reverse",) * reverse
+        given += ("--faithfulness",) * faithfulness + ("--truth",) * truth
+        given += ("--joined",) * joined + ("--reverse",) * reverse
         save_score(Path(folder), result, checkpoint, given, beam if data else 1)
     print(json.dumps(result, ensure_ascii=False) if as_json else score_table(result))
 

@@ -24,6 +24,8 @@ LENGTH_BINS = ((1, 7), (8, 14), (15, 21), (22, None))
 """Source lengths in words, split on spaces, over which quality is reported; None is no upper bound."""
 LIKELY = 0.5
 """A link whose probability is known is made when it is over this."""
+JOINED = 25, 40
+"""Source words of a text that is `joined`, at least and at most."""
 SHORT = 15
 """Source tokens of a short sentence, of which the alignment error rate is reported too."""
 
@@ -80,6 +82,24 @@ def evaluate(translator: Translator, pairs: Sequence[Pair], beam_size: int = 1) 
         "tokens_per_second": round(pieces / seconds, 1),
         "signature": str(bleu.get_signature()),
     }
+
+
+def joined(pairs: Sequence[Pair]) -> list[Pair]:
+    """Long texts, of which there are few: neighbours one after the other until the source has JOINED[0] words; those that then
+    have over JOINED[1] are left out. The reference is the first ones of each, joined too."""
+    low, high = JOINED
+    made: list[Pair] = []
+    sources: list[str] = []
+    references: list[str] = []
+    for pair in pairs:
+        sources.append(pair.source)
+        references.append(pair.references[0])
+        count = sum(len(source.split()) for source in sources)
+        if count >= low:
+            if count <= high:
+                made.append(Pair(" ".join(sources), (" ".join(references),)))
+            sources, references = [], []
+    return made
 
 
 def by_length(

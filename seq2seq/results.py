@@ -59,6 +59,7 @@ def save_score(folder: Path, result: dict[str, Any], checkpoint: str, given: Seq
     """Puts one result of `evaluate` into the metrics; `given` is its flag and file, such as --data FILE, and other flags."""
     command = evaluate_command(checkpoint, given, beam_size)
     name = data_name(given[1], beam_size)
+    name += ".joined" * ("--joined" in given)
     name += ".faithfulness" * ("--faithfulness" in given) + ".truth" * ("--truth" in given)
     metrics = read_metrics(folder) | {name: {**result, "command": command}}
     write_metrics(folder, metrics)

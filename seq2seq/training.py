@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from torch import Tensor
 from tqdm import tqdm
 
@@ -395,7 +396,9 @@ class Run:
         progress, config = self.progress, self.config
         with self.averaged() as model:
             translator = Translator(model, self.reader, target_tokenizer=self.tokenizer)
-            bleus = [validation_bleu(translator, file) for file in valid]
+            # The main process alone: others might round a tie another way, and stop at another step than it.
+            bleus = [validation_bleu(translator, file) for file in valid] if self.accelerator.is_main_process else None
+        [bleus] = broadcast_object_list([bleus])
         bleu = sum(bleus) / len(bleus)
         progress.seconds = time.perf_counter() - began
         if bleu > progress.best_bleu:

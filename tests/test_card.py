@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import yaml
 
 from seq2seq.card import model_card
+from seq2seq.checkpoint import read_config
 from seq2seq.classic import CLASSIC
 from seq2seq.config import ModelConfig
 from seq2seq.model import decoder_class, kinds
 from seq2seq.results import data_name, read_metrics, write_metrics
 from tests.conftest import tiny_config
+
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 
 TRAINING = {
     "command": "python -m seq2seq train --data data/multi30k.train.tsv.gz data/tatoeba.train.tsv.gz --out here",
@@ -122,6 +126,28 @@ def test_a_card_names_the_sizes_its_kind_has(kind):
 @pytest.mark.parametrize("kind", kinds())
 def test_every_kind_is_described(kind):
     assert decoder_class(kind).describe(kind) in model_card("x", tiny_config(kind, 9), {})
+
+
+def test_the_card_says_what_is_sure_how_long_who_wrote_and_who_guided():
+    first = TRAINING | {"command": "train --out first"}
+    second = TRAINING | {"command": "train --links a", "data": ["multi30k.back.tsv"], "before": first}
+    third = TRAINING | {"command": "train --out third", "before": second}
+    row = {"from": 8, "to": 14, "sentences": 710, "bleu": 57.1, "chrf": 73.4, "bleu_interval": [55.2, 59.0]}
+    scored = SCORED | {"bleu_interval": [49.1, 53.2], "by_length": [row]}
+    card = model_card("x", ModelConfig(), {"training": third, "a": scored, "a.beam5": scored, "a.joined": scored})
+    places = [card.index(run["command"]) for run in (first, second, third)]
+    assert places == sorted(places) and "of the one before" in card
+    assert "51.23 (49.1 to 53.2)" in card and card.count("| 8 to 14 | 710 | 57.1 (55.2 to 59.0) | 73.4 |") == 1
+    assert "by people" in card and "`multi30k.back.tsv`" in card and "guided by the links" in card
+    plain = model_card("x", ModelConfig(), {"training": TRAINING})
+    assert "by people" not in plain and "guided" not in plain and "of the one before" not in plain
+    assert "captions of photographs" in plain and "learners of a language" in plain and "greetings" in plain
+
+
+def test_the_cards_that_ship_say_what_is_known():
+    for folder in sorted(path.parent for path in CHECKPOINTS.glob("*/config.json")):
+        card = (folder / "README.md").read_text(encoding="utf-8")
+        assert card == model_card(folder.name, read_config(folder / "config.json"), read_metrics(folder)), folder.name
 
 
 def test_data_names():

@@ -520,6 +520,20 @@ def test_evaluate_the_other_direction(call, checkpoints, tmp_path):
     assert metrics["pairs"]["command"].endswith("--reverse")
 
 
+def test_joined_texts_are_scored_beside_the_others(call, checkpoints, tmp_path):
+    folder, path = tmp_path / "copy", tmp_path / "pairs.tsv"
+    shutil.copytree(checkpoints / "additive", folder)
+    path.write_text("the dog sees the cat .\tle chien voit le chat .\n" * 12, encoding="utf-8")
+    code, out, _ = call("evaluate", "--checkpoint", folder, "--data", path, "--joined", "--json", "--save")
+    assert code == 0 and json.loads(out)["sentences"] == 2  # of five pairs each
+    saved = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["pairs.joined"]
+    assert saved["sentences"] == 2 and saved["command"].endswith("--joined")
+    path.write_text("the dog .\tle chien .\n", encoding="utf-8")
+    assert_refused(call("evaluate", "--checkpoint", folder, "--data", path, "--joined"), "too few pairs")
+    gold = call("evaluate", "--checkpoint", folder, "--alignment", path, "--joined")
+    assert_refused(gold, "--joined goes with --data")
+
+
 def test_evaluate_names_the_pair_that_is_too_long(call, checkpoints, tmp_path):
     path = tmp_path / "long.tsv"
     path.write_text("A dog.\tUn chien.\n" + "a " * 600 + "\tun\n", encoding="utf-8")

@@ -19,6 +19,7 @@ from seq2seq.evaluation import (
     corpus_score,
     evaluate,
     interval,
+    joined,
     resampled,
     sentence_statistics,
     validation_bleu,
@@ -63,6 +64,17 @@ def fixed(tokenizer) -> Fixed:
 def streams(pairs) -> list[list[str | None]]:
     most = max(len(pair.references) for pair in pairs)
     return [[pair.references[i] if len(pair.references) > i else None for pair in pairs] for i in range(most)]
+
+
+def test_neighbours_are_joined_until_they_are_long():
+    def pair(words: int, name: str) -> Pair:
+        return Pair(" ".join([name] * words), (name.upper(), "not the first"))
+
+    ten, five, thirty, fifty = (pair(n, name) for n, name in ((10, "a"), (5, "b"), (30, "c"), (50, "d")))
+    made = joined([ten, five, ten, thirty, ten, fifty, thirty, ten])
+    assert [one.source.split() for one in made] == [["a"] * 10 + ["b"] * 5 + ["a"] * 10, ["c"] * 30, ["c"] * 30]
+    assert [one.references for one in made] == [("A B A",), ("C",), ("C",)]
+    assert joined([ten]) == []
 
 
 def test_columns_are_reference_streams():
