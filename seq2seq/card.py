@@ -270,8 +270,8 @@ def _limits(config: ModelConfig, metrics: dict[str, Any]) -> str:
         lines.append("It repeats the habits of its data.")
     else:
         lines += [
-            "It fails at greetings, at text in capitals and at most names it has not seen; a long sentence may be told "
-            "twice over.",
+            "It fails at greetings, at many numbers and at most names it has not seen; a long sentence may be told twice "
+            "over.",
             "Its data are captions of photographs, in which people guessed at the sex, age and work of those they saw, and "
             "short sentences for learners of a language, in which Tom does most of what is done. It repeats their "
             "stereotypes: where English leaves open who is meant, it chooses.",

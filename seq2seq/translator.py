@@ -58,6 +58,7 @@ MAX_BEAM_SIZE = 20
 TOO_LONG = "The text has {count:,} characters; the limit is {limit:,}. Please shorten it."
 CUT_ONE = "This model reads at most {limit} pieces: the last word was cut off unread."
 CUT_MORE = "This model reads at most {limit} pieces: the last {count} words were cut off unread."
+CAPITALS = "The text is in capitals, which say little to the model; it was read in lower case."
 UNKNOWN = "The model does not know {pieces}; it reads an unknown piece there."
 LENGTH_LIMIT = "Stopped at the length limit of {count} pieces."
 TIME_LIMIT = "Stopped at the time limit after {count} pieces: the translation is not finished."
@@ -329,8 +330,15 @@ class Translator:
 
     def read(self, texts: Sequence[str]) -> list[Pieces]:
         """Cleaned texts as the pieces that the model is given of them: all, or what its memory has room for."""
-        pieces = self.tokenizer.encode_batch(texts)
+        pieces = self.tokenizer.encode_batch([self.lowered(text) or text for text in texts])
         return [one.first(self.model.config.max_length) for one in pieces] if self.model.config.classic else pieces
+
+    def lowered(self, text: str) -> str:
+        """A text in capitals as the model reads it: in lower case; "" for any other. Cut into pieces, capitals are nothing but
+        letters to it. Words of an imported vocabulary are read as they are spelled, and an abbreviation alone stays one."""
+        config = self.model.config
+        loud = text.isupper() and sum(len(word) > 1 for word in text.split()) > 1
+        return text.capitalize() if loud and config.translates and not config.source_vocab_size else ""
 
     def search(
         self,
@@ -439,7 +447,7 @@ class Translator:
         """given: whether the target is somebody's own, in which nothing is replaced."""
         instead = {} if given else copied(source, hypothesis)
         target = self.target_tokenizer.decode(hypothesis.ids, instead)
-        warnings = []
+        warnings: list[str] = [CAPITALS] if self.lowered(text) else []
         if source.cut:
             text_cut = CUT_ONE if source.cut == 1 else CUT_MORE
             warnings.append(Said(text_cut, limit=self.model.config.max_length, count=source.cut))

@@ -21,6 +21,7 @@ from seq2seq.sources import save_tokenizers
 from seq2seq.tokenizer import SPACE, UNKNOWN_TEXT, Pieces, Tokenizer
 from seq2seq.translator import (
     CANDIDATES,
+    CAPITALS,
     MAX_BEAM_SIZE,
     MAX_CHARACTERS,
     ON_CPU,
@@ -648,6 +649,31 @@ def equal(left, right) -> None:
     for one, other in zip((left, *left.alternatives), (right, *right.alternatives), strict=True):
         assert one.target_pieces == other.target_pieces
         np.testing.assert_allclose(one.token_log_probs, other.token_log_probs, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("THE DOG SEES I CAT.", "The dog sees i cat."),
+        ("ÉTÉ À PARIS", "Été à paris"),
+        ("The DOG sees", ""),
+        ("the dog", ""),
+        ("USA", ""),
+        ("I A", ""),
+        ("42 17", ""),
+    ],
+)
+def test_a_text_in_capitals_is_read_in_lower_case(tokenizer, text, read):
+    translator = Translator(tiny_model("additive", len(tokenizer)), tokenizer)
+    assert translator.lowered(text) == read
+    made = translator.translate(text)
+    assert made.text == text and (CAPITALS in made.warnings) == bool(read)
+    assert made.source_words == tokenizer.encode(read or text).words
+    assert made.translation == translator.translate(read or text).translation
+
+
+def test_words_of_ones_own_vocabulary_are_read_as_they_are_spelled(bilingual):
+    assert bilingual.lowered("THE DOG SEES") == "" and CAPITALS not in bilingual.translate("A DOG").warnings
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])
