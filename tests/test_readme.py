@@ -99,6 +99,12 @@ def seconds(training: dict[str, Any] | None, name: str) -> list[float]:
     return own + seconds(training.get("before"), name)
 
 
+def sure(scores: dict[str, Any]) -> str:
+    """BLEU with its interval."""
+    low, high = scores["bleu_interval"]
+    return f"{scores['bleu']:.1f} ({low:.1f} to {high:.1f})"
+
+
 def test_numbers_are_those_of_the_metrics() -> None:
     """Each row about a checkpoint says what its metrics.json says, rounded."""
     checked = 0
@@ -108,7 +114,7 @@ def test_numbers_are_those_of_the_metrics() -> None:
             continue
         captions, everyday = metrics["multi30k.test_2016_flickr"], metrics["tatoeba.test"]
         scores = [[f"{row['bleu']:.1f}" for row in captions["by_length"]]]
-        whole = [f"{captions['bleu']:.1f}", f"{captions['bleu_lower_tok']:.1f}", f"{everyday['bleu']:.1f}"]
+        whole = [sure(captions), f"{captions['bleu_lower_tok']:.1f}", sure(everyday)]
         scores.append([f"{metrics['training']['parameters']:,}", *whole])
         if judged := metrics.get("multi30k.test_2016_flickr.faithfulness"):
             scores[1].append(f"{100 * judged['matters']:.1f} %")
@@ -116,12 +122,14 @@ def test_numbers_are_those_of_the_metrics() -> None:
         size = (folder / "model.safetensors").stat().st_size / 1e6
         threes = ["{bleu:.1f} · {bleu_lower_tok:.1f} · {chrf:.1f}".format(**metrics[name]) for name in sets]
         aligned = metrics.get("hansards.dev")
-        errors = [f"{aligned['aer']:.2f} · {aligned['short']['aer']:.2f}"] if aligned else []
+        ways = (aligned, aligned["posterior"]) if aligned else ()
+        errors = [f"{way['aer']:.2f} · {way['short']['aer']:.2f}" for way in ways]
+        long = [" · ".join(f"{metrics[f'{name}.joined']['bleu']:.1f}" for name in (sets[0], sets[2]))]
         trained = f"{sum(seconds(metrics['training'], folder.name)):,.0f}"
         lengths = [" · ".join(scores[0])]
-        scores.append([scores[1][0], f"{size:.1f} MB", *threes[:2], *lengths, *threes[2:], *errors, trained])
+        scores.append([scores[1][0], f"{size:.1f} MB", *threes[:2], *lengths, *threes[2:], *long, *errors, trained])
         rows = [row for row in README.splitlines() if row.startswith(f"| `{folder.name}` |")]
-        tables = [[re.sub(r" \(.*\)", "", cell.strip()) for cell in row.strip("|").split("|")[1:]] for row in rows]
+        tables = [[cell.strip() for cell in row.strip("|").split("|")[1:]] for row in rows]
         for expected in scores:
             assert [*expected] in [[cell for cell in cells if cell] for cells in tables], (folder.name, expected)
             checked += 1
