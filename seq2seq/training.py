@@ -10,7 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -227,6 +229,11 @@ class Run:
     def plain_model(self) -> Seq2Seq:
         return self.accelerator.unwrap_model(self.model)
 
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """All that has to be the same when the run is resumed."""
+        return asdict(self.config) | asdict(self.plain_model.config) | {"corpus": self.corpus.checksum()}
+
     # -- one update -------------------------------------------------------------------------------------------------
 
     def update(self, items: list[Item]) -> tuple[float, int]:
@@ -316,10 +323,10 @@ class Run:
 
     def save_state(self) -> None:
         if self.accelerator.is_main_process:
-            save_state(self.out, self.plain_model, self.average, self.optimizer, self.progress, self.config, self.log)
+            save_state(self.out, self.plain_model, self.average, self.optimizer, self.progress, self.settings, self.log)
 
     def load_state(self) -> None:
-        self.progress, self.log = load_state(self.out, self.plain_model, self.average, self.optimizer, self.config)
+        self.progress, self.log = load_state(self.out, self.plain_model, self.average, self.optimizer, self.settings)
 
     def save_model(self) -> None:
         if self.accelerator.is_main_process:

@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from seq2seq.checkpoint import write_beside
-from seq2seq.config import TrainConfig
 from seq2seq.model import Seq2Seq
 
 FOLDER, STATE_FILE, LOG_FILE = "training", "state.safetensors", "log.csv"
@@ -71,7 +70,7 @@ def save_state(
     average: Mapping[str, Tensor],
     optimizer: Optimizer,
     progress: Progress,
-    config: TrainConfig,
+    settings: Mapping[str, Any],
     log: Log,
 ) -> None:
     """Writes everything into one file that is renamed into place, so that a kill leaves the old state or the new."""
@@ -81,7 +80,6 @@ def save_state(
         tensors[f"average/{name}"] = average[name]
         for key, value in optimizer.state.get(parameter, {}).items():
             tensors[f"adam/{name}/{key}"] = value
-    settings = asdict(config) | asdict(model.config)
     tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"progress": json.dumps(asdict(progress)), "config": json.dumps(settings)}
     metadata["sha256"] = _checksum(tensors, metadata)
@@ -91,13 +89,13 @@ def save_state(
 
 
 def load_state(
-    out: Path, model: Seq2Seq, average: Mapping[str, Tensor], optimizer: Optimizer, config: TrainConfig
+    out: Path, model: Seq2Seq, average: Mapping[str, Tensor], optimizer: Optimizer, settings: Mapping[str, Any]
 ) -> tuple[Progress, Log]:
     """Undoes `save_state` into a fresh model, average and optimizer. Raises TrainingError if the settings differ or a file is
     damaged."""
     path = out / FOLDER / STATE_FILE
     tensors, metadata = _read_state(path)
-    _check_settings(out, json.loads(metadata["config"]), asdict(config) | asdict(model.config))
+    _check_settings(out, json.loads(metadata["config"]), settings)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(tensors[f"model/{name}"])
@@ -141,8 +139,9 @@ def _checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str
     return found.hexdigest()
 
 
-def _check_settings(out: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuses a run with other settings. Those that are newer than the run had their defaults in it."""
+def _check_settings(out: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuses a run with other settings, or with other text in files of the same names. Settings that are newer than the
+    run had their defaults in it."""
     now = json.loads(json.dumps(now))
     if unknown := sorted(then.keys() - now.keys()):
         raise TrainingError(f"{out} was begun by a newer version: it knows {', '.join(unknown)}; update, or {ANEW}")

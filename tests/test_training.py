@@ -850,11 +850,9 @@ def test_a_checkpoint_that_no_run_left_is_not_overwritten_by_resuming(data, tmp_
 
 
 def test_a_run_of_a_newer_version_is_not_resumed_as_another(data, tmp_path, monkeypatch):
-    def newer(config):
-        return asdict(config) | ({"reward": 0.5} if isinstance(config, TrainConfig) else {})
-
+    settings = training.Run.settings.func
     with monkeypatch.context() as later:
-        later.setattr("seq2seq.training_state.asdict", newer)
+        later.setattr(training.Run, "settings", property(lambda run: settings(run) | {"reward": 0.5}))
         train(model_config(), short(data, max_steps=6), tmp_path / "out")
     with pytest.raises(TrainingError, match="newer version: it knows reward; update"):
         train(model_config(), short(data, max_steps=6), tmp_path / "out", resume=True)
@@ -882,6 +880,17 @@ def test_resuming_with_other_settings_is_refused_naming_them(data, tmp_path, cha
     with pytest.raises(TrainingError, match=says):
         train(model_config(**of_model), short(data, max_steps=6, **of_run), tmp_path / "out", resume=True)
     assert all(torch.equal(before[name], tensor) for name, tensor in outcome(tmp_path / "out").items())
+
+
+def test_a_run_is_not_resumed_on_another_text_of_the_same_name(data, tmp_path):
+    copies = tuple(str(tmp_path / Path(path).name) for path in data)
+    for path, copy in zip(data, copies):
+        shutil.copy(path, copy)
+    train(model_config(), short(copies, max_steps=6), tmp_path / "out")
+    lines = Path(copies[0]).read_text(encoding="utf-8").splitlines(keepends=True)
+    Path(copies[0]).write_text("".join(lines[::-1]), encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"corpus was [0-9a-f]{8}, is [0-9a-f]{8}"):
+        train(model_config(), short(copies, max_steps=6), tmp_path / "out", resume=True)
 
 
 def test_a_broken_state_is_named(data, tmp_path):
