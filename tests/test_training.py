@@ -523,8 +523,7 @@ def test_a_cosine_cannot_be_made_longer_on_the_way(data, tmp_path):
 
 @pytest.mark.parametrize("extra", ["bare", "links and join"])
 def test_two_processes_learn_what_one_does(data, links, tmp_path, extra):
-    """The same losses, validations and weights, but for the order of sums. (On CPUs `accelerate launch` starts one process
-    only, so this goes by what it starts several with on GPUs.)
+    """The same losses, validations and weights, but for the order of sums, by `accelerate launch`.
 
     Batches are so small that some hold one text, and the second process gets nothing of them.
     """
@@ -541,7 +540,11 @@ def test_two_processes_learn_what_one_does(data, links, tmp_path, extra):
         if value != () and value is not False
         for part in ("--" + name.replace("_", "-"), *(value if isinstance(value, tuple) else (value,)))
     ]
-    launch = "torch.distributed.run --standalone --nproc_per_node 2 -m seq2seq train"
+    # Told that these are several GPUs, it starts several processes, which use the CPU because the variable says so.
+    settings = (
+        "--multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no --main_process_port 0"
+    )
+    launch = f"accelerate.commands.launch {settings} -m seq2seq train"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "ACCELERATE_USE_CPU": "true"}
     command = [sys.executable, "-m", *launch.split(), "--out", str(tmp_path / "two"), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
