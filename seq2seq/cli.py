@@ -294,6 +294,8 @@ def evaluate(
                 result = evaluate_truth(translator, pairs)
         elif data:
             result = evaluation.evaluate(translator, pairs, beam_size=beam)
+            if joined:
+                del result["by_length"]  # all are of one length
         else:
             result = evaluation.evaluate_alignment(translator, aligned)
     except evaluation.NoAttentionError:

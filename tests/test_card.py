@@ -134,7 +134,7 @@ def test_the_card_says_what_is_sure_how_long_who_wrote_and_who_guided():
     third = TRAINING | {"command": "train --out third", "before": second}
     row = {"from": 8, "to": 14, "sentences": 710, "bleu": 57.1, "chrf": 73.4, "bleu_interval": [55.2, 59.0]}
     scored = SCORED | {"bleu_interval": [49.1, 53.2], "by_length": [row]}
-    card = model_card("x", ModelConfig(), {"training": third, "a": scored, "a.beam5": scored, "a.joined": scored})
+    card = model_card("x", ModelConfig(), {"training": third, "a": scored, "a.beam5": scored})
     places = [card.index(run["command"]) for run in (first, second, third)]
     assert places == sorted(places) and "of the one before" in card
     assert "51.23 (49.1 to 53.2)" in card and card.count("| 8 to 14 | 710 | 57.1 (55.2 to 59.0) | 73.4 |") == 1

@@ -527,7 +527,7 @@ def test_joined_texts_are_scored_beside_the_others(call, checkpoints, tmp_path):
     code, out, _ = call("evaluate", "--checkpoint", folder, "--data", path, "--joined", "--json", "--save")
     assert code == 0 and json.loads(out)["sentences"] == 2  # of five pairs each
     saved = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["pairs.joined"]
-    assert saved["sentences"] == 2 and saved["command"].endswith("--joined")
+    assert saved["sentences"] == 2 and saved["command"].endswith("--joined") and "by_length" not in saved
     path.write_text("the dog .\tle chien .\n", encoding="utf-8")
     assert_refused(call("evaluate", "--checkpoint", folder, "--data", path, "--joined"), "too few pairs")
     gold = call("evaluate", "--checkpoint", folder, "--alignment", path, "--joined")
