@@ -67,9 +67,12 @@ def save_score(folder: Path, result: dict[str, Any], checkpoint: str, given: Seq
 
 def score_table(result: dict[str, Any]) -> str:
     """The object of `evaluate --json` for people."""
-    lines = [f"{name:20} {value}" for name, value in result.items() if name not in ("by_length", "by_objects", "short")]
+    parts = ("by_length", "by_objects", "short", "posterior")
+    lines = [f"{name:20} {value}" for name, value in result.items() if name not in parts]
     if short := result.get("short"):
         lines.append(f"up to {short['to']} words: " + "  ".join(f"{k} {v}" for k, v in short.items() if k != "to"))
+    if known := result.get("posterior"):
+        lines += ["the word known:", *(f"  {line}" for line in score_table(known).splitlines())]
     for row in result.get("by_objects", ()):
         lines.append("  ".join(f"{name} {value}" for name, value in row.items()))
     for row in result.get("by_length", ()):

@@ -487,6 +487,9 @@ def test_evaluate_alignment(call, checkpoints, tmp_path):
     path.write_text("The dog sleeps .\tLe chien dort .\t0-0 1-1 2-2\t3-3\n", encoding="utf-8")
     code, out, _ = call("evaluate", "--checkpoint", checkpoints / "additive", "--alignment", path, "--json")
     assert code == 0 and list(json.loads(out)) == ["aer", "precision", "recall", "sentences", "short", "posterior"]
+    shown = call("evaluate", "--checkpoint", checkpoints / "additive", "--alignment", path)[1].splitlines()
+    known = json.loads(out)["posterior"]
+    assert shown[shown.index("the word known:") + 1].split() == ["aer", str(known["aer"])] and "{" not in "".join(shown)
     turned = tmp_path / "turned.tsv"
     turned.write_text("Le chien dort .\tThe dog sleeps .\t0-0 1-1 2-2\t3-3\n", encoding="utf-8")
     mine, theirs = (
