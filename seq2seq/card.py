@@ -151,7 +151,9 @@ def _training(training: dict[str, Any]) -> str:
         said += f"Written by models, not by people ({RECIPE}): {', '.join(f'`{name}`' for name in made)}.\n\n"
     if any("--links" in run["command"] for run in runs):
         said += f"Attention was guided by the links of a word aligner, with the weight in the command ({RECIPE}).\n\n"
-    return f"## Training\n\n{said}" + "\n\n".join(map(_run, runs))
+    mean = "What ships is the mean of those weights and of the ones that they began with:\n\n```bash\n{}\n```"
+    told = [*map(_run, runs), *([mean.format(training["averaged"])] if "averaged" in training else [])]
+    return f"## Training\n\n{said}" + "\n\n".join(told)
 
 
 def _run(training: dict[str, Any]) -> str:

@@ -488,6 +488,36 @@ def distill(
 
 
 @app.command()
+def average(
+    first: Annotated[Path, typer.Argument(metavar="BEFORE", help="The folder of a checkpoint.")],
+    second: Annotated[Path, typer.Argument(metavar="AFTER", help="That of a run which began with its weights.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the checkpoint.")],
+    share: Annotated[float, typer.Option(min=0, max=1, help="Share of the second in each weight.")] = 0.5,
+) -> None:
+    """Make one checkpoint of two, whose weights are the mean of theirs. It has no scores yet: `evaluate --save` makes them."""
+    from seq2seq import checkpoint
+    from seq2seq.ensemble import averaged
+    from seq2seq.model import Seq2Seq
+    from seq2seq.results import averaged_record, read_metrics, write_metrics
+
+    with bad_input():
+        if out.exists():
+            raise CallError(f"{out} is there already; choose another --out")
+        check_writable(out)
+        folders = [Path(project_path(folder)) for folder in (first, second)]
+        models = [Seq2Seq.from_pretrained(folder) for folder in folders]
+        pieces = [checkpoint.read_sealed(folder / checkpoint.TOKENIZER_FILE) for folder in folders]
+        if pieces[0] != pieces[1]:
+            raise CallError(f"{second} has other pieces than {first}; average a run with what it began with")
+        made = averaged(*models, share)
+        record = averaged_record(read_metrics(folders[1]), str(first), str(second), share, str(out))
+    made.save_pretrained(out)
+    checkpoint.write_beside(out / checkpoint.TOKENIZER_FILE, pieces[1])
+    write_metrics(out, record)
+    note(f"wrote {out}")
+
+
+@app.command()
 def scenes(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files.")],
     count: Annotated[int, typer.Option(min=1, help="Scenes to train on.")] = 30_000,

@@ -105,6 +105,17 @@ def ensemble(checkpoints: Sequence[Path], device: str = "auto") -> Translator:
     return Translator(model, first.tokenizer, "+".join(member.name for member in members), first.target_tokenizer)
 
 
+def averaged(first: Seq2Seq, second: Seq2Seq, share: float) -> Seq2Seq:
+    """One model whose weights are those of `second` by `share`, and of `first` for the rest: of a run and of what it began
+    with, this may be better than either (Wortsman et al. 2022). Raises CheckpointError for models of other sizes."""
+    if first.config != second.config:
+        raise CheckpointError(f"the second model has other settings than the first: {second.config}")
+    theirs = second.state_dict()
+    made = Seq2Seq(first.config)
+    made.load_state_dict({name: torch.lerp(one, theirs[name], share) for name, one in first.state_dict().items()})
+    return made.eval()
+
+
 def distilled(translator: Translator, pairs: Sequence[Pair], beam_size: int) -> Iterator[list[Pair]]:
     """The pairs with what the translator writes in the place of the first reference, in their order, some at a time.
 

@@ -116,6 +116,12 @@ def training_record(run: Run, command: str, before: dict[str, Any] | None = None
     }
 
 
+def averaged_record(after: dict[str, Any], first: str, second: str, share: float, out: str) -> dict[str, Any]:
+    """The metrics of the mean of two checkpoints, `after` being the second's: how its weights came about, and no score."""
+    command = shlex.join([*PROGRAM.split(), "average", first, second, "--share", str(share), "--out", out])
+    return {"training": after["training"] | {"averaged": command}} if "training" in after else {}
+
+
 def import_record(model: Seq2Seq, encoder: Path, decoder: Path, command: str) -> dict[str, Any]:
     """Where weights of the tutorial's modules came from: all that is known of them."""
     parameters = model.parameter_count()

@@ -11,7 +11,8 @@ import torch
 from seq2seq.cli import main
 from seq2seq.data import Pair, read_pairs
 from seq2seq.ensemble import AT_ONCE, distilled, ensemble
-from seq2seq.model import CheckpointError
+from seq2seq.model import CheckpointError, Seq2Seq
+from seq2seq.results import read_metrics, write_metrics
 from seq2seq.translator import Translator
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
@@ -101,3 +102,29 @@ def test_a_wrong_call_is_one_line(tmp_path, capsys, out: str, says: str) -> None
     said = capsys.readouterr().err
     assert says in said and said.count("\n") == 1
     assert data.read_text(encoding="utf-8") == "A dog.\tUn chien.\n"
+
+
+def test_the_mean_of_two_lies_between_them_and_says_so(tmp_path, capsys) -> None:
+    plain = CHECKPOINTS / "en-fr-plain"
+    moved = Seq2Seq.from_pretrained(plain)
+    with torch.no_grad():
+        for parameter in moved.parameters():
+            parameter.add_(0.5)
+    after, out = tmp_path / "after", tmp_path / "mean"
+    moved.save_pretrained(after, dtype=torch.float32)
+    (after / "tokenizer.json").write_bytes((plain / "tokenizer.json").read_bytes())
+    write_metrics(after, read_metrics(plain))
+    assert main(["average", str(plain), str(after), "--share", "0.25", "--out", str(out)]) == 0
+    before, made = Seq2Seq.from_pretrained(plain).state_dict(), Seq2Seq.from_pretrained(out).state_dict()
+    for name, tensor in made.items():
+        torch.testing.assert_close(tensor, before[name] + 0.125, atol=2e-3, rtol=1e-3)  # stored in float16
+    known = read_metrics(out)
+    assert list(known) == ["training"] and "--share 0.25" in known["training"]["averaged"], (
+        "its scores are its own to make"
+    )
+    assert known["training"]["averaged"] in (out / "README.md").read_text(encoding="utf-8")
+    assert Translator.from_checkpoint(out, "cpu").translate(TEXTS[0]).translation
+    assert main(["average", str(plain), str(after), "--out", str(out)]) == 2
+    assert main(["average", str(plain), str(ADDITIVE), "--out", str(tmp_path / "none")]) == 2
+    said = capsys.readouterr().err
+    assert "is there already" in said and "other settings" in said and not (tmp_path / "none").exists()
