@@ -26,8 +26,8 @@ CSV_COLUMNS = (
     "checkpoint",
 )
 TEXT_COLUMNS = ("text", "translation")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet computes what begins so; an apostrophe before it makes it text."""
+FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
+"""A spreadsheet computes what begins so, some also behind a full-width sign; an apostrophe before it makes it text."""
 STYLE = """
 :root { color-scheme: light dark; --text: #1f2933; --page: #fff; --line: #d5dce4; --pale: #52606d; --note: #8a4b00;
   --mark: #fde9c8 }
