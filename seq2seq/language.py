@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 LANGUAGES = ENGLISH, FRENCH, CHINESE = ("en", "fr", "zh")
+TAGS = {ENGLISH: "en", FRENCH: "fr", CHINESE: "zh-CN"}
+"""As HTML and Gradio call the languages."""
 TEXTS = Path(__file__).parent / "texts"
 MOST_ACCEPTED = 1000
 """Characters of an Accept-Language header that are read; a browser sends about 50."""

@@ -11,7 +11,8 @@ from html import escape
 from math import sqrt
 from typing import NamedTuple
 
-from seq2seq.figures import NUMBERS_UP_TO, THEMES, Grid, caption, grid, no_attention
+from seq2seq.figures import NUMBERS_UP_TO, THEMES, Grid, caption, grid, no_attention, percent
+from seq2seq.language import translate
 from seq2seq.sheet import Sheet, Side
 
 SCALE = THEMES["light"]["scale"]
@@ -31,7 +32,9 @@ SLANT = 1 / sqrt(2)
 
 def to_svg(sheet: Sheet) -> str:
     """The attention of each side, the left one on the left. The file needs no other one."""
-    said = " ".join(f"{side.title}: {_said(side, sheet)}" for side in sheet.sides)
+    said = " ".join(
+        translate("{name}: {value}", sheet.language, name=side.title, value=_said(side, sheet)) for side in sheet.sides
+    )
     stops = "".join(f'<stop offset="{at:.0%}" stop-color="{colour}"/>' for at, colour in SCALE)
     scale = f'<linearGradient id="scale">{stops}</linearGradient>'
     return framed([_panel(side, sheet) for side in sheet.sides], sheet.text, said, scale)
@@ -67,9 +70,9 @@ class Panel(NamedTuple):
 
 
 def _panel(side: Side, sheet: Sheet) -> Panel:
-    shown = grid(side.translation, pieces=sheet.pieces, show_eos=sheet.show_eos)
+    shown = grid(side.translation, pieces=sheet.pieces, show_eos=sheet.show_eos, language=sheet.language)
     drawn = shown.weights is not None and 0 < shown.weights.size <= MAX_CELLS
-    inner = _heatmap(shown) if drawn else sentences([side.translation.translation, _said(side, sheet)])
+    inner = _heatmap(shown, sheet.language) if drawn else sentences([side.translation.translation, _said(side, sheet)])
     title = f'<text y="{TITLE}" font-size="{TITLE}" font-weight="600">{text(side.title)}</text>\n'
     top = TITLE + 16
     body = f'{title}<g transform="translate(0 {top})">\n{inner.body}\n</g>'
@@ -80,11 +83,13 @@ def _said(side: Side, sheet: Sheet) -> str:
     """The picture in words, or why there is none."""
     weights = grid(side.translation, pieces=sheet.pieces, show_eos=sheet.show_eos).weights
     if weights is not None and weights.size > MAX_CELLS:
-        return TOO_LARGE
-    return no_attention(side.translation) if weights is None else caption(side.translation, show_eos=sheet.show_eos)
+        return translate(TOO_LARGE, sheet.language)
+    if weights is None:
+        return translate(no_attention(side.translation), sheet.language)
+    return caption(side.translation, show_eos=sheet.show_eos, language=sheet.language)
 
 
-def _heatmap(shown: Grid) -> Panel:
+def _heatmap(shown: Grid, language: str) -> Panel:
     """Cells, words around them, and what the colours mean."""
     assert shown.weights is not None, "without attention there are no cells"
     T, S = len(shown.rows), len(shown.columns)
@@ -106,7 +111,7 @@ def _heatmap(shown: Grid) -> Panel:
         )
         lines += _cells(shown.weights[t], left, y, cell_width, cell_height, numbers=max(T, S) <= NUMBERS_UP_TO)
     bottom = top + T * cell_height + 18
-    key = legend(left, bottom)
+    key = legend(left, bottom, translate("of a word’s attention", language), language)
     return Panel("\n".join([*lines, key.body]), max(left + max(edge, S * cell_width), key.width), key.height)
 
 
@@ -122,10 +127,11 @@ def _cells(weights: Sequence[float], left: float, y: float, width: int, height: 
             )
 
 
-def legend(left: float, y: float, said: str = "of a word’s attention") -> Panel:
-    """What the colours of the gradient "scale" mean."""
+def legend(left: float, y: float, said: str, language: str) -> Panel:
+    """What the colours of the gradient "scale" mean: a share, and of what."""
     marks = "".join(
-        f'<text x="{left + 120 * share:.1f}" y="{y + 26:.1f}" font-size="12" text-anchor="middle">{share:.0%}</text>'
+        f'<text x="{left + 120 * share:.1f}" y="{y + 26:.1f}" font-size="12" text-anchor="middle">'
+        f"{percent(share, language)}</text>"
         for share in (0, 0.5, 1)
     )
     body = (

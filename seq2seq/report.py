@@ -6,10 +6,12 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from html import escape
 from typing import Any
 
-from seq2seq.sheet import Sheet, Side, sheet
+from seq2seq.language import ENGLISH, TAGS, Said, translate
+from seq2seq.sheet import HIDDEN_IN_TURN, Sheet, Side, sheet
 from seq2seq.translation import DIGITS, PADDING, Translation
 
 CSV_COLUMNS = (
@@ -24,8 +26,8 @@ CSV_COLUMNS = (
     "checkpoint",
 )
 TEXT_COLUMNS = ("text", "translation")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet computes what begins so; an apostrophe before it makes it text."""
+FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
+"""A spreadsheet computes what begins so, some also behind a full-width sign; an apostrophe before it makes it text."""
 STYLE = """
 :root { color-scheme: light dark; --text: #1f2933; --page: #fff; --line: #d5dce4; --pale: #52606d; --note: #8a4b00;
   --mark: #fde9c8 }
@@ -122,6 +124,7 @@ def safe_cell(text: str) -> str:
 
 
 TABLE = "Weights: of each target word (row) on the source words (columns)"
+GIVEN = "All it was given of the sentence: {count} numbers, each between −1 and 1."
 PLOTLY_HERE = "<!-- plotly.js -->"
 """Where a page without the library wants it. No text can say this: its "<" would be escaped."""
 
@@ -130,6 +133,7 @@ def to_html(made: Sequence[Translation | Sheet], title: str = "Attention Lens", 
     """One page that needs nothing else: pictures with Plotly inside, captions, and the tables behind the pictures.
 
     plotly: False leaves the library out, nearly all of the page's bytes; the caller puts it where PLOTLY_HERE stands.
+    The page is in the language of the first sheet, English if it has none.
     """
     from seq2seq.figures import THEMES
 
@@ -139,11 +143,11 @@ def to_html(made: Sequence[Translation | Sheet], title: str = "Attention Lens", 
     if 'class="plot"' in articles:
         library = f"<script>{_plotly()}</script>" if plotly else PLOTLY_HERE
         script = f"<script>\nconst THEMES = {_json(THEMES)};{SCRIPT}</script>\n"
-    return offline_page(title, f"{articles}\n{script}", library)
+    return offline_page(title, f"{articles}\n{script}", library, TAGS[sheets[0].language if sheets else ENGLISH])
 
 
 def offline_page(title: str, body: str, head: str = "", language: str = "en") -> str:
-    """A page that may load nothing. body, head: HTML; language: of its own words."""
+    """A page that may load nothing. body, head: HTML; language: of its own words, as HTML calls it."""
     return (
         f'<!DOCTYPE html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
@@ -165,7 +169,7 @@ def _json(value: Any) -> str:
 
 def _article(each: Sheet) -> str:
     """A sentence and its translations."""
-    notes = "".join(f"<p>{escape(note)}</p>\n" for note in each.notes)
+    notes = "".join(f"<p>{escape(translate(note, each.language))}</p>\n" for note in each.notes)
     sides = "\n".join(_side(side, each) for side in each.sides)
     language = each.sides[0].translation.source_language
     return f'<article>\n<h2 lang="{language}">{escape(each.text)}</h2>\n{notes}{sides}\n</article>'
@@ -175,18 +179,21 @@ def _side(side: Side, each: Sheet) -> str:
     """One translation: its text, what is known of it, pictures, table."""
     from seq2seq.figures import caption, grid
 
-    made = side.translation
-    warnings = "".join(f'<p class="note">{escape(warning)}</p>\n' for warning in made.warnings)
-    facts = "".join(f"<div><dt>{escape(name)}:</dt><dd>{escape(value)}</dd></div>" for name, value in side.facts)
-    said = caption(made, show_eos=each.show_eos)
+    made, language = side.translation, each.language
+    warnings = "".join(f'<p class="note">{escape(translate(warning, language))}</p>\n' for warning in made.warnings)
+    facts = "".join(
+        f"<div><dt>{escape(translate('{name}:', language, name=name))}</dt><dd>{escape(translate(value, language))}</dd></div>"
+        for name, value in side.facts
+    )
+    said = caption(made, show_eos=each.show_eos, language=language)
     figures = _figures(side, each, said) if grid(made, show_eos=each.show_eos).rows else ()
-    pictures = "".join(_figure(*figure) for figure in figures)
+    pictures = "".join(_figure(*figure, language) for figure in figures)
     if made.attention is None or not pictures:
         pictures = f"<p>{escape(said)}</p>\n{pictures}"
     return (
         f"<section>\n<h3>{escape(side.title)}</h3>\n"
         f'<p class="translation" lang="{made.target_language}">{_marked(side)}</p>\n{warnings}'
-        f"<dl>{facts}</dl>\n{pictures}{weight_table(made)}</section>"
+        f"<dl>{facts}</dl>\n{pictures}{weight_table(made, language=language)}</section>"
     )
 
 
@@ -211,21 +218,18 @@ def _figures(side: Side, each: Sheet, said: str) -> Iterator[tuple[dict[str, Any
     from seq2seq.charts import NEED_TOP, occlusion_map, strip
     from seq2seq.figures import Grid, grid, heatmap_spec
 
-    made = side.translation
+    made, language = side.translation, each.language
     if made.attention is not None:
-        shown = grid(made, pieces=each.pieces, show_eos=each.show_eos)
-        yield _fitted(heatmap_spec(made, pieces=each.pieces, show_eos=each.show_eos), shown), said
+        settings: dict[str, Any] = {"pieces": each.pieces, "show_eos": each.show_eos, "language": language}
+        yield _fitted(heatmap_spec(made, **settings), grid(made, **settings)), said
     elif side.vector is not None:
-        text = f"All it was given of the sentence: {len(side.vector)} numbers, each between −1 and 1."
-        yield strip(side.vector), text
+        yield strip(side.vector, language), translate(GIVEN, language, count=len(side.vector))
     if side.lost is not None:
         rows = grid(made, show_eos=False).rows
         shown = Grid(rows, made.source_words, side.lost[: len(rows)])
-        text = (
-            "What it needed: each word was hidden in turn; the stronger the cell, the less likely the word of the "
-            f"translation became (full strength: {NEED_TOP:g} of its log-probability lost, or more)."
-        )
-        yield _fitted(occlusion_map(shown), shown), text
+        needed, how = Said("What it needed"), Said(HIDDEN_IN_TURN, most=NEED_TOP)
+        text = translate("{name}: {value}", language, name=needed, value=how)
+        yield _fitted(occlusion_map(shown, language), shown), text
 
 
 def _fitted(spec: dict[str, Any], shown: Any) -> dict[str, Any]:
@@ -243,25 +247,38 @@ def _fitted(spec: dict[str, Any], shown: Any) -> dict[str, Any]:
     return {"data": spec["data"], "layout": layout, "cells": S, "overhang": round(overhang, 1)}
 
 
-def _figure(spec: dict[str, Any], said: str) -> str:
+def _figure(spec: dict[str, Any], said: str, language: str) -> str:
+    scrolls = translate("Picture; scrolls if it is wide", language)
+    follows = translate("Heatmap; its caption follows", language)
     return (
-        f'<figure><div class="scroll" tabindex="0" role="region" aria-label="Picture; scrolls if it is wide">'
-        f'<div class="plot" role="img" aria-label="Heatmap; its caption follows"></div>'
+        f'<figure><div class="scroll" tabindex="0" role="region" aria-label="{scrolls}">'
+        f'<div class="plot" role="img" aria-label="{follows}"></div>'
         f'<script type="application/json">{_json(spec)}</script></div>\n<figcaption>{escape(said)}</figcaption></figure>\n'
     )
 
 
-def weight_table(translation: Translation, summary: str = TABLE) -> str:
+def weight_table(translation: Translation, summary: str = TABLE, language: str = ENGLISH) -> str:
     """The weights as an HTML table that unfolds; empty without attention."""
     columns, table = translation.columns()
     if table is None:
         return ""
+    if translation.padding_weight is not None:  # the last column is no word
+        columns = (*columns[:-1], translate(PADDING, language))
     header = "".join(f'<th scope="col">{escape(word)}</th>' for word in columns)
     rows = "\n".join(
-        f'<tr><th scope="row">{escape(word)}</th>' + "".join(f"<td>{100 * w:.1f} %</td>" for w in weights) + "</tr>"
+        f'<tr><th scope="row">{escape(word)}</th>' + "".join(_weight_cell(w, language) for w in weights) + "</tr>"
         for word, weights in zip(translation.target_words, table)
     )
     return (
-        f"<details><summary>{escape(summary)}</summary>\n"
+        f"<details><summary>{escape(translate(summary, language))}</summary>\n"
         f'<div class="scroll"><table>\n<tr><td></td>{header}</tr>\n{rows}\n</table></div></details>\n'
     )
+
+
+def _weight_cell(weight: float, language: str) -> str:
+    return _percent_cell(round(100 * float(weight), 1), language)
+
+
+@cache  # there are a thousand and one of them, and a long sentence has a hundred thousand cells
+def _percent_cell(percent: float, language: str) -> str:
+    return f"<td>{translate('{percent:.1f} %', language, percent=percent)}</td>"

@@ -47,7 +47,12 @@ class Search(NamedTuple):
     """That it may take; who has gone away is known only here."""
 
     @property
+    def kind(self) -> tuple:
+        """What those have in common that are computed together: all but the sentence."""
+        return self.checkpoint, *self[2:]
+
     def settings(self) -> dict[str, Any]:
+        """For `Translator.search`. The time begins to run now, so this is asked for just before the search."""
         settings = {name: getattr(self, name) for name in self._fields[2:-1]}
         return settings | {"deadline": Deadline.after(self.seconds) if self.seconds is not None else None}
 
@@ -61,11 +66,12 @@ class Searcher:
     def search(self, wanted: Sequence[Search]) -> list[list[Hypothesis]]:
         """The hypotheses of each, in their order; those of one checkpoint with the same settings are computed together."""
         found: list[list[Hypothesis]] = [[] for _ in wanted]
-        alike: dict[tuple[str, tuple], list[int]] = {}
+        alike: dict[tuple, list[int]] = {}
         for i, one in enumerate(wanted):
-            alike.setdefault((one.checkpoint, tuple(one.settings.items())), []).append(i)
-        for (checkpoint, settings), members in alike.items():
-            best = self._load(checkpoint).search([wanted[i].source for i in members], **dict(settings))
+            alike.setdefault(one.kind, []).append(i)
+        for members in alike.values():
+            first = wanted[members[0]]
+            best = self._load(first.checkpoint).search([wanted[i].source for i in members], **first.settings())
             for i, hypotheses in zip(members, best):
                 found[i] = hypotheses
         return found
@@ -97,7 +103,9 @@ class Away(Translator):
             return [_answer(one, response) for one, response in zip(wanted, sent)]
         except Exception as error:
             _log.warning("no replica answers, so the search is done here: %r", error)
-            return super().search(sources, beam_size, n_best, length_penalty, top_k, deadline=deadline)
+            # From now on: the wait for an answer may have been longer than a search may take.
+            anew = Deadline.after(deadline.seconds, deadline.gone) if deadline else None
+            return super().search(sources, beam_size, n_best, length_penalty, top_k, deadline=anew)
 
 
 def _answer(wanted: Search, response: Any) -> list[Hypothesis]:

@@ -9,7 +9,8 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from seq2seq.figures import NUMBERS_UP_TO, Grid, caption, grid, no_attention
+from seq2seq.figures import NUMBERS_UP_TO, Grid, caption, grid
+from seq2seq.language import CHINESE, ENGLISH, FRENCH, translate
 from seq2seq.picture import INK, PALE, colour, legal, readable, text, text_width
 from seq2seq.sheet import Sheet, Side, sheet
 from seq2seq.translation import Translation
@@ -21,7 +22,8 @@ WIDTH, HEIGHT, MARGIN = 13.333, 7.5, 0.5
 """Inches of a slide."""
 TABLE_TOP, TABLE_BOTTOM = 1.7, 6.45
 """Inches between which the table stands."""
-LOCALES = {"en": "en-US", "fr": "fr-FR"}
+LOCALES = {ENGLISH: "en-US", FRENCH: "fr-FR", CHINESE: "zh-CN"}
+"""As PowerPoint calls the languages, whose spelling it checks."""
 HEAD = 1.1
 """Inches that the words over the columns may take."""
 LEADING = 1.2
@@ -32,17 +34,21 @@ TITLE_ONLY = 5
 """The layout of python-pptx's own template that has a title and nothing else."""
 PLAIN_TABLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"
 """PowerPoint's table style "No Style, No Grid"."""
+SMALL = "Small type, because the sentence is long: the offline page and the SVG picture are easier to read."
+PART = (
+    "Shown are the first {columns} of {all_columns} words and the first {rows} of {all_rows} words of the translation."
+)
 MAIN = "http://schemas.openxmlformats.org/drawingml/2006/main"
 
 
 class Line(NamedTuple):
-    """A paragraph: text, points, colour, whether bold, and the language for PowerPoint's spelling."""
+    """A paragraph: text, points, colour, whether bold, and the code of its language."""
 
     text: str
     size: int
     ink: str = PALE
     bold: bool = False
-    language: str = "en-GB"
+    language: str = ENGLISH
 
 
 def to_pptx(made: Sequence[Translation | Sheet], title: str = "Attention Lens") -> bytes:
@@ -60,60 +66,70 @@ def to_pptx(made: Sequence[Translation | Sheet], title: str = "Attention Lens") 
     show.core_properties.title, show.core_properties.author = title, title
     for each in (one if isinstance(one, Sheet) else sheet(one) for one in made):
         if len(each.sides) > 1:
-            _both(_new(show, each.text), each)
+            _both(_new(show, each), each)
         for side in each.sides:
             if len(each.sides) == 1 or side.translation.attention is not None:
-                _one(_new(show, each.text), each, side)
+                _one(_new(show, each), each, side)
     saved = io.BytesIO()
     show.save(saved)
     return saved.getvalue()
 
 
-def _new(show: Any, said: str) -> Slide:
+def _new(show: Any, each: Sheet) -> Slide:
     """A slide with the sentence as its title."""
     from pptx.util import Inches
 
     slide = show.slides.add_slide(show.slide_layouts[TITLE_ONLY])
     title = slide.shapes.title
     title.left, title.top, title.width, title.height = map(Inches, (MARGIN, 0.3, WIDTH - 2 * MARGIN, 0.75))
-    _write(title.text_frame, [Line(said, 26 if len(said) <= 70 else 20 if len(said) <= 160 else 12, INK)])
+    size = 26 if len(each.text) <= 70 else 20 if len(each.text) <= 160 else 12
+    _write(title.text_frame, [Line(each.text, size, INK, language=each.sides[0].translation.source_language)])
     return slide
 
 
 def _both(slide: Slide, each: Sheet) -> None:
     """Both translations beside each other."""
-    width = (WIDTH - 3 * MARGIN) / 2
+    width, language = (WIDTH - 3 * MARGIN) / 2, each.language
     for place, side in enumerate(each.sides):
         made = side.translation
-        lines = [Line(side.title, 16, INK, bold=True), _target(made, (20, 20, 14))]
-        lines += [Line(f"{name}: {value}", 12) for name, value in side.facts]
-        said = no_attention(made) if made.attention is None else caption(made, show_eos=each.show_eos)
-        lines += [Line(line, 12) for line in (said, *made.warnings)]
+        lines = [Line(side.title, 16, INK, bold=True, language=language), _target(made, (20, 20, 14))]
+        facts = [translate("{name}: {value}", language, name=name, value=value) for name, value in side.facts]
+        warnings = [translate(warning, language) for warning in made.warnings]
+        lines += [Line(line, 12, language=language) for line in (*facts, _said(made, each), *warnings)]
         _box(slide, f"Translation {place + 1}", lines, MARGIN + place * (width + MARGIN), 1.5, width, 4.5)
-    _box(slide, "Notes", [Line(note, 14, INK) for note in each.notes], MARGIN, 6.3, WIDTH - 2 * MARGIN, 0.9)
+    notes = [Line(translate(note, language), 14, INK, language=language) for note in each.notes]
+    _box(slide, "Notes", notes, MARGIN, 6.3, WIDTH - 2 * MARGIN, 0.9)
 
 
 def _one(slide: Slide, each: Sheet, side: Side) -> None:
     """One translation: text, table, caption, and what made it."""
-    made = side.translation
-    shown = grid(made, pieces=each.pieces, show_eos=each.show_eos)
+    made, language = side.translation, each.language
+    shown = grid(made, pieces=each.pieces, show_eos=each.show_eos, language=language)
     _box(slide, "Translation", [_target(made, (20, 15, 10))], MARGIN, 1.05, WIDTH - 2 * MARGIN, 0.55)
-    said = no_attention(made) if shown.weights is None else caption(made, show_eos=each.show_eos)
-    notes = [f"{side.title}, " + ", ".join(f"{name} {value}" for name, value in side.facts), *made.warnings]
+    said = _said(made, each)
+    facts = [f"{translate(name, language)} {translate(value, language)}" for name, value in side.facts]
+    notes = [translate(", ", language).join([side.title, *facts])]
+    notes += [translate(warning, language) for warning in made.warnings]
     if shown.weights is not None and shown.weights.size:
-        notes += _table(slide, shown, said)
-    lines = [Line(said, 14 if len(said) <= 120 else 12, INK)] + [Line(note, 10) for note in notes]
+        notes += _table(slide, shown, said, language)
+    lines = [Line(said, 14 if len(said) <= 120 else 12, INK, language=language)]
+    lines += [Line(note, 10, language=language) for note in notes]
     _box(slide, "Caption", lines, MARGIN, TABLE_BOTTOM + 0.05, WIDTH - 2 * MARGIN, 0.9)
+
+
+def _said(made: Translation, each: Sheet) -> str:
+    """The heatmap in words, or why there is none."""
+    return caption(made, show_eos=each.show_eos, language=each.language)
 
 
 def _target(made: Translation, sizes: tuple[int, int, int]) -> Line:
     """The translation, smaller if it is long."""
     size = next(points for most, points in zip((90, 200, 10_000), sizes) if len(made.translation) <= most or most > 200)
-    return Line(made.translation, size, INK, language=LOCALES.get(made.target_language, made.target_language))
+    return Line(made.translation, size, INK, language=made.target_language)
 
 
-def _table(slide: Slide, whole: Grid, said: str) -> list[str]:
-    """The heatmap as a table; returns what the reader has to know about it."""
+def _table(slide: Slide, whole: Grid, said: str, language: str) -> list[str]:
+    """The heatmap as a table; returns what the reader has to know about it, in that language as `said` is."""
     from pptx.util import Inches, Pt
 
     assert whole.weights is not None, "without attention there is no table"
@@ -136,7 +152,8 @@ def _table(slide: Slide, whole: Grid, said: str) -> list[str]:
         T + 1, S + 1, *map(Inches, (left, TABLE_TOP, first + S * column, head + T * row))
     )  # fmt: skip
     frame.name = "Attention"
-    frame._element.nvGraphicFramePr.cNvPr.set("descr", legal(f"Each row is one word of the translation. {said}"))
+    read = translate("Each row is one word of the translation.", language)
+    frame._element.nvGraphicFramePr.cNvPr.set("descr", legal(f"{read} {said}"))
     table = frame.table
     table.first_col, table.horz_banding = True, False  # the first row is a heading already
     style_id = table._tbl.tblPr.find(f"{{{MAIN}}}tableStyleId")  # ty: ignore[missing-union-attribute]: a new table has it
@@ -160,14 +177,11 @@ def _table(slide: Slide, whole: Grid, said: str) -> list[str]:
             _cell(cell, word, Pt(size).centipoints, **style)
     notes = []
     if max(T, S) > SMALL_OVER:
-        notes.append(
-            "Small type, because the sentence is long: the offline page and the SVG picture are easier to read."
-        )
+        notes.append(translate(SMALL, language))
     if weights.shape != whole.weights.shape:
         all_rows, all_columns = whole.weights.shape
-        notes.append(
-            f"Shown are the first {S} of {all_columns} words and the first {T} of {all_rows} words of the translation."
-        )
+        counts = {"columns": S, "all_columns": all_columns, "rows": T, "all_rows": all_rows}
+        notes.append(translate(PART, language, **counts))
     return notes
 
 
@@ -225,4 +239,4 @@ def _write(frame: Any, lines: Sequence[Line]) -> None:
         run.text = legal(line.text)
         run.font.size, run.font.bold = Pt(line.size), line.bold
         run.font.color.rgb = RGBColor.from_string(line.ink[1:].upper())
-        run._r.get_or_add_rPr().set("lang", line.language)
+        run._r.get_or_add_rPr().set("lang", LOCALES.get(line.language, line.language))

@@ -63,6 +63,7 @@ def test_no_cell_is_a_formula(translations):
     for row in csv.reader(io.StringIO(to_csv(translations))):
         for cell in row:
             assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert [safe_cell(f"{start}1") for start in "=+-@＝＋－＠"] == [f"'{start}1" for start in "=+-@＝＋－＠"]
     assert safe_cell("-2") == "'-2" and safe_cell("a-2") == "a-2" and safe_cell("") == ""
 
 

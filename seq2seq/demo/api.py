@@ -156,6 +156,8 @@ def batch(
 ) -> Iterator[tuple[str | None, str | None]]:
     """Translate a file of up to 5,000 lines, in order: a table (CSV) and JSON Lines (JSONL), each line with its word links.
 
+    Both are UTF-8; the table begins with a byte-order mark, for Excel.
+
     Until the files are there it answers with nothing after each batch, and stops when nobody asks any more.
 
     Parameters:

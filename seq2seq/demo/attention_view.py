@@ -15,6 +15,7 @@ from seq2seq.demo.component import PageComponent
 from seq2seq.demo.models import language_name
 from seq2seq.demo.visitor import language, say
 from seq2seq.figures import Grid, caption, grid, heatmap_spec, no_attention
+from seq2seq.sheet import HIDDEN_IN_TURN
 from seq2seq.translation import Translation
 
 
@@ -26,12 +27,6 @@ class AttentionView(PageComponent):
 
 TOO_LARGE = (
     "This sentence is too long for a picture. Its weights are in the JSON that the API and the command line give."
-)
-
-
-HIDDEN_IN_TURN = (
-    "Each word was hidden in turn; the stronger the cell, the less likely the word of the translation became (full strength: "
-    "{most:g} of its log-probability lost, or more)."
 )
 
 

@@ -46,11 +46,12 @@ Shown = tuple[Any, Any, Any, Any]
 
 
 def written(lines: Sequence[Line], checkpoint: str, beam_size: int, folder: Path) -> Iterator[Any]:
-    """The steps of a run; with each, its rows stand in the two files in `folder`, whole after the last one."""
+    """The steps of a run; with each, its rows stand in the two files in `folder`, whole after the last one. The table begins
+    with a byte-order mark, without which Excel takes "é" for two letters."""
     with ExitStack() as stack:
         files = [
-            stack.enter_context((folder / name).open("w", encoding="utf-8", newline=""))
-            for name in (TABLE_FILE, OBJECTS_FILE)
+            stack.enter_context((folder / name).open("w", encoding=encoding, newline=""))
+            for name, encoding in ((TABLE_FILE, "utf-8-sig"), (OBJECTS_FILE, "utf-8"))
         ]
         for step in save(run_batch(models.translator(checkpoint), lines, beam_size), *files):
             for file in files:

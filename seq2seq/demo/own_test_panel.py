@@ -47,7 +47,7 @@ def run(
                 # Gradio copies the file into its own cache before it asks for the next item.
                 with tempfile.TemporaryDirectory(prefix="attention-lens-") as folder:
                     saved = Path(folder) / "comparison.csv"
-                    saved.write_text(step.to_csv(), encoding="utf-8")
+                    saved.write_text(step.to_csv(), encoding="utf-8-sig")  # with the mark that Excel needs
                     download = gr.update(value=str(saved), visible=True)
                     yield verdict(step, labels), figure, shown(step.table), download, step.table
             elif runs.cancelled(number, request):

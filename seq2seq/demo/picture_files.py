@@ -18,7 +18,8 @@ import numpy as np
 from seq2seq.demo import take_away
 from seq2seq.demo.picture_pairs import Pair
 from seq2seq.demo.take_away import BYTE_ORDER_MARK, answer, value
-from seq2seq.demo.visitor import TAGS, language, say
+from seq2seq.demo.visitor import language, say
+from seq2seq.language import TAGS, Said
 from seq2seq.picture import SIZE, TITLE, Panel, framed, legend, sentences, text, text_width, wrapped
 from seq2seq.report import offline_page, to_csv, weight_table
 from seq2seq.scenes import CELLS, LETTERS, cell_names, painted
@@ -161,7 +162,7 @@ def _side(board: dict[str, Any], key: str, said: str) -> Panel:
         )
         parts.append(Panel(row, width, PANEL + SIZE + 6))
     if words:
-        parts.append(legend(16, 0, scale_of(board)))
+        parts.append(legend(16, 0, scale_of(board), language()))
     body, y = [], 0.0
     for part in parts:
         body.append(f'<g transform="translate(0 {y:.1f})">{part.body}</g>')
@@ -195,16 +196,16 @@ def _section(board: dict[str, Any], made: Translation, said: str, key: str) -> s
     if board["weights"]:
         for word, name in enumerate(board["words"]):
             figures.append(_figure(panel(board, key, word), board["side"], told(board, word), name))
-        drawn = legend(16, 2, scale_of(board))
+        drawn = legend(16, 2, scale_of(board), language())
         legends = f'<svg width="{drawn.width:.0f}" height="{drawn.height:.0f}">{drawn.body}</svg>'
-    summary = say("Weights: of each word (row) on the places of the picture (columns)")
+    summary = Said("Weights: of each word (row) on the places of the picture (columns)")
     if board["paints"]:
-        summary = say("Weights: of each cell (row) on the words of the description (columns)")
+        summary = Said("Weights: of each cell (row) on the words of the description (columns)")
     notes = "".join(f'<p class="note">{escape(note)}</p>\n' for note in board["warnings"])
     notes += "".join(f"<p>{escape(note)}</p>\n" for note in (board["caption"], board["note"]) if note)
     return (
         f'<section>\n<h3>{escape(board["label"])}</h3>\n<p class="translation">{escape(said)}</p>\n{notes}'
-        f'<div class="panels">{"".join(figures)}{legends}</div>\n{weight_table(made, summary)}</section>'
+        f'<div class="panels">{"".join(figures)}{legends}</div>\n{weight_table(made, summary, language())}</section>'
     )
 
 

@@ -19,7 +19,7 @@ from seq2seq.comparison import Comparison
 from seq2seq.demo import models
 from seq2seq.demo.component import EVENT, PageComponent
 from seq2seq.demo.links import PIECES
-from seq2seq.demo.visitor import say
+from seq2seq.demo.visitor import language, say
 from seq2seq.explain import evidence
 from seq2seq.picture import to_svg
 from seq2seq.report import PLOTLY_HERE, to_csv, to_html
@@ -101,7 +101,8 @@ def of_translation(translation: Translation | None, unit: str, eos: bool, event:
     """A file of the tab Translate, with words or pieces as its switches say."""
 
     def drawn(made: Translation, _: str) -> Sheet:
-        return sheet(made, title=models.label(made.checkpoint), pieces=unit == PIECES, show_eos=bool(eos))
+        shown: dict[str, Any] = {"pieces": unit == PIECES, "show_eos": bool(eos), "language": language()}
+        return sheet(made, title=models.label(made.checkpoint), **shown)
 
     return value(answer(files(translation, drawn), event))
 
@@ -113,7 +114,7 @@ def of_comparison(comparison: Comparison | None, event: gr.EventData) -> dict[st
         labels = models.labels(made.left.checkpoint, made.right.checkpoint)
         sides = {"left": made.left, "right": made.right} if kind == "html" else {}
         seen = {name: evidence(models.translator(side.checkpoint), side) for name, side in sides.items()}
-        return comparison_sheet(made, labels, seen, show_eos=False)
+        return comparison_sheet(made, labels, seen, show_eos=False, language=language())
 
     return value(answer(files(comparison, drawn), event))
 

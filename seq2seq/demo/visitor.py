@@ -18,10 +18,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from seq2seq.language import CHINESE, ENGLISH, FRENCH, Said, catalogue, choose, translate
+from seq2seq.language import ENGLISH, TAGS, Said, catalogue, choose, translate
 
-TAGS = {ENGLISH: "en", FRENCH: "fr", CHINESE: "zh-CN"}
-"""As HTML and Gradio call the languages."""
 SCRIPTS = [Path(__file__).parent / name for name in ("visitor.js", "answers.js")]
 """What runs before Gradio does."""
 NO_MEMORY = "The memory of the GPU is too small for this now. Try a shorter sentence, or again later."

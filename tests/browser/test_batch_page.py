@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,9 +74,9 @@ def test_a_file_gives_a_table_and_the_files_of_the_api(
         with page.expect_download() as download:
             page.locator(button).click()
         assert download.value.suggested_filename == Path(expected).name
-        mine, theirs = (Path(p).read_text(encoding="utf-8") for p in (download.value.path(), expected))
+        mine, theirs = (Path(p).read_text(encoding="utf-8-sig") for p in (download.value.path(), expected))
         if button == "#batch-csv":
-            assert mine == theirs
+            assert mine == theirs and Path(download.value.path()).read_bytes().startswith(BOM_UTF8)
             rows = list(csv.DictReader(mine.splitlines()))
             assert [row["translation"] for row in rows[5:]] == [
                 shown.nth(i).locator(".batch-translation").inner_text() for i in range(5, len(TEXTS))
@@ -103,7 +104,7 @@ def test_a_long_run_shows_how_far_it_is_and_is_stopped(batch_page: Callable[...,
     done = int(re.search(r"Cancelled: ([\d,]+) of 4,000", said)[1].replace(",", ""))
     with page.expect_download() as download:
         page.locator("#batch-csv").click()
-    rows = list(csv.DictReader(Path(download.value.path()).read_text(encoding="utf-8").splitlines()))
+    rows = list(csv.DictReader(Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()))
     assert len(rows) == done and all(row["translation"] for row in rows), "what was done is there"
     assert page.locator("#batch-table tbody tr").count() == min(done, 200)
     page.locator("#batch-run").click()

@@ -11,10 +11,9 @@ import pytest
 from playwright.sync_api import Page
 
 from seq2seq.demo.ask_panel import QUESTIONS
-from seq2seq.demo.visitor import TAGS
 from seq2seq.explain import POSTERIOR
 from seq2seq.figures import NO_ATTENTION
-from seq2seq.language import catalogue
+from seq2seq.language import TAGS, catalogue
 from tests.browser.conftest import settled
 
 TABS = ("translate", "compare", "inside", "pictures", "batch")

@@ -307,13 +307,27 @@ def test_numbers_of_pictures_are_safe_and_whole(open_pictures: Callable[..., Pag
     assert own == pytest.approx([weight for row in saved["right"]["attention"] for weight in row], abs=1e-6)
 
 
-def test_pictures_say_it_in_the_visitor_s_language(
-    open_pictures: Callable[..., Page], offline: Callable[..., Page], tmp_path: Path
+@pytest.mark.parametrize("tab", [*TABS, "paint"])
+def test_files_say_it_in_the_visitor_s_language(
+    open_tab: Callable[..., Page],
+    open_pictures: Callable[..., Page],
+    offline: Callable[..., Page],
+    tab: str,
+    tmp_path: Path,
 ) -> None:
-    for locale, tag, said in (("fr-FR", "fr", "Aucune attention"), ("zh-CN", "zh-CN", "注意力")):
-        page = offline(take(open_pictures("paint", locale=locale), "paint", "html", tmp_path))
-        assert page.locator("html").get_attribute("lang") == tag and said in page.locator("body").inner_text()
-        page.screenshot(path=SCREENSHOTS / f"offline-paint-{tag}.png", full_page=True)
+    for locale, tag, said in (("fr-FR", "fr", "Poids\u00a0: de chaque"), ("zh-CN", "zh-CN", "权重：每个")):
+        opened = open_tab(tab, "A dog sleeps.", locale=locale) if tab in TABS else open_pictures(tab, locale=locale)
+        drawing = ElementTree.parse(take(opened, tab, "svg", tmp_path)).getroot()
+        assert ("attention d’un" if tag == "fr" else "占一个") in " ".join(drawing.itertext())
+        if tab in TABS:
+            show = Presentation(take(opened, tab, "pptx", tmp_path))
+            texts = [shape.text_frame.text for slide in show.slides for shape in slide.shapes if shape.has_text_frame]
+            assert ("temps" if tag == "fr" else "用时") in "\n".join(texts) and "time" not in "\n".join(texts)
+        page = offline(take(opened, tab, "html", tmp_path))
+        assert page.locator("html").get_attribute("lang") == tag
+        body = page.locator("body").inner_text()
+        assert said in body and not re.search("Weights|time:|beam:|log-probability|With", body)
+        page.screenshot(path=SCREENSHOTS / f"offline-{tab}-{tag}.png", full_page=True)
 
 
 def test_where_a_picture_was_refused_there_is_nothing_to_take(open_pictures: Callable[..., Page]) -> None:

@@ -7,6 +7,7 @@ import json
 import socket
 import time
 import urllib.request
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,7 +60,7 @@ def read_while_shown(items: Iterator[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
     def read(part: Any) -> Any:
         if isinstance(part, dict) and part.get("value"):
-            return Path(part["value"]).name, Path(part["value"]).read_text(encoding="utf-8")
+            return Path(part["value"]).name, Path(part["value"]).read_text(encoding="utf-8-sig")
         return part
 
     return [tuple(read(part) for part in item) for item in items]
@@ -148,7 +149,8 @@ def test_batch_takes_a_file_and_gives_two(client: Client, tmp_path: Path) -> Non
     table, objects = client.predict(handle_file(path), models.DEFAULT, 2, api_name="/batch")
     assert (Path(table).name, Path(objects).name) == (TABLE_FILE, OBJECTS_FILE)
     made = [json.loads(line) for line in Path(objects).read_text(encoding="utf-8").splitlines()]
-    rows = list(csv.DictReader(Path(table).read_text(encoding="utf-8").splitlines()))
+    assert Path(table).read_bytes().startswith(BOM_UTF8), "or Excel would not know that it is UTF-8"
+    rows = list(csv.DictReader(Path(table).read_text(encoding="utf-8-sig").splitlines()))
     for one, row, text in zip(made, rows, TEXTS, strict=True):
         assert one["text"] == row["source"] == text
         if text:

@@ -134,7 +134,8 @@ def test_own_file_end_to_end(tmp_path: Path) -> None:
         status, chart, rows, download, table = shown
         if "<table>" in status:
             # While the item is being sent, the file is there.
-            assert Path(download["value"]).read_text(encoding="utf-8").count("\n") == 3
+            saved = Path(download["value"]).read_text(encoding="utf-8")
+            assert saved.count("\n") == 3 and saved.startswith("\ufeff"), "or Excel would not know that it is UTF-8"
     assert status.count("<td>") == 8 and len(rows) == len(table) == 2
     assert chart["figure"]["data"][0]["y"] == [round(v, 2) for v in table["chrf_right"]]
     assert not Path(download["value"]).exists(), "nothing is left behind"

@@ -74,6 +74,28 @@ print("SAID" + json.dumps(said))
 """.replace("TEXT", repr(SENTENCE))
 
 
+# A search that took as long as it may: it answers with how many seconds it was given. The deadline was set 10 seconds before.
+PATIENT = """
+import json, sys, time
+from seq2seq import translator
+choose = translator.choose_device
+translator.choose_device = lambda device="auto": choose("cpu")
+from seq2seq.demo import models, runs
+from seq2seq.search import Deadline, Hypothesis
+borrower = models.translator("en-fr-additive")
+def search(self, sources, *args, deadline, **settings):
+    return [[Hypothesis(log_probs=[deadline.at - time.monotonic()])]]
+translator.Translator.search = search
+deadline = Deadline(runs.SECONDS, time.monotonic() + runs.SECONDS - 10)
+spaces = sys.modules["spaces"]
+def seconds():
+    return borrower.search([], deadline=deadline)[0][0].log_prob
+said = {"lent": seconds(), "duration": spaces.asked[0][1], "page": runs.SECONDS, "calls": len(spaces.calls)}
+spaces.refuse = True
+print("SAID" + json.dumps(said | {"refused": seconds()}))
+"""
+
+
 def run(tmp_path: Path, package: bool, space: bool, program: str = PROGRAM) -> dict:
     """Starts the page's models in a process of their own, with or without the package, on a ZeroGPU Space or not."""
     path = [str(ROOT)]
@@ -128,3 +150,13 @@ def test_searches_run_on_a_lent_gpu(lent, elsewhere):
 def test_a_refused_gpu_is_no_reason_to_refuse_the_visitor(lent, elsewhere):
     assert lent["refused"] == elsewhere["answers"][0]
     assert any("exceeded your GPU quota" in line for line in lent["log"])
+
+
+def test_a_search_ends_before_its_gpu_is_taken_back(tmp_path):
+    """A call that takes all of its time is lost with what it found. The CPU, which may follow, has the page's time again."""
+    if not hasattr(os, "fork"):
+        pytest.skip("ZeroGPU forks, and this system does not")
+    said = run(tmp_path, True, True, PATIENT)
+    assert said["calls"] == 1 and said["page"] > said["duration"]
+    assert 5 <= said["lent"] <= said["duration"] - 3, "there is some way there and back"
+    assert said["page"] - 1 <= said["refused"] <= said["page"]
