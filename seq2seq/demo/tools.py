@@ -10,7 +10,6 @@ from typing import Any
 
 import gradio.mcp
 
-
 FORWARDING = ("forwarded", "x-forwarded-for", "x-real-ip")
 """Headers in which a proxy names who asks."""
 
@@ -30,7 +29,9 @@ class Tools(gradio.mcp.GradioMCPServer):
     async def _execute_tool_without_progress(self, job: Any) -> list[Any]:
         return [await asyncio.wrap_future(job.future)]
 
-    def _prepare_tool_call_args(self, name: str, arguments: dict[str, Any]) -> tuple[str, list[Any], dict[str, str], Any]:
+    def _prepare_tool_call_args(
+        self, name: str, arguments: dict[str, Any]
+    ) -> tuple[str, list[Any], dict[str, str], Any]:
         endpoint, values, headers, function = super()._prepare_tool_call_args(name, arguments)
         asked = self.mcp_server.request_context.request
         client = asked.client.host if asked is not None and asked.client else "unknown"
