@@ -1,7 +1,7 @@
 // Share, the address bar, and the mode for a room (see present.py). Runs after plot.js.
 
 const PACE = 600; // milliseconds a word: a room can follow
-const LINK_KEYS = ["text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "show", "way", "tab"]; // see links.py
+const LINK_KEYS = ["text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "show", "way", "step", "tab"]; // see links.py
 const STORED = { sentences: "attention-lens-sentences", pictures: "attention-lens-pictures" };
 const MOST = 200; // sentences in the list
 const FIELDS = "input:not([type=range], [type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable=true]";
@@ -78,14 +78,25 @@ function setAddress(change) {
   if (search !== location.search) history.replaceState(history.state, "", location.pathname + search + location.hash);
 }
 
-// What stands there before anybody has touched the page is what its address asked for.
+const openTab = () => document.querySelector("button[role=tab][aria-selected=true]")?.dataset.tabId;
+
+// What stands there before anybody has touched the page is what its address asked for. Where nothing can be linked to, as in
+// Batch and after a refusal, the address names no more than the tab; none is Translate's.
 function followLink() {
-  const link = shownLink();
-  if (!link || !touched) return;
+  if (!touched) return;
+  const tab = openTab();
+  const link = shownLink() || (tab && tab !== "translate" ? `tab=${tab}` : "");
   setAddress((query) => {
     LINK_KEYS.forEach((key) => query.delete(key));
     new URLSearchParams(link).forEach((value, key) => query.set(key, value));
   });
+}
+
+// Browsers refuse an address that changes a hundred times in a few seconds, as by a slider.
+let following = null;
+function followSoon() {
+  clearTimeout(following);
+  following = setTimeout(followLink, 100);
 }
 
 async function share() {
@@ -116,7 +127,7 @@ async function share() {
 
 document.addEventListener("lens-link", ({ target, detail }) => {
   if (detail.asked && !onStage()) turnTo(target.closest(".boards").id);
-  followLink();
+  if (!detail.growing) followSoon(); // what is being written will have a link in a moment
 });
 ["pointerdown", "keydown"].forEach((kind) => document.addEventListener(kind, () => (touched = true), true));
 
@@ -259,8 +270,10 @@ document.addEventListener("keydown", oneGroup, true);
 document.addEventListener("lens-link", () => onStage() && say());
 if (new URLSearchParams(location.search).get("present") === "1") enter();
 
-// Another tab shows something else, so the address follows.
-document.addEventListener("click", (event) => event.target.closest("button[role=tab]") && setTimeout(followLink, 100));
+// Another tab shows something else, so the address follows: when it is open, and when it came out of the menu of a narrow page,
+// where no tab stands that had been closed before.
+new MutationObserver(followSoon).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["aria-selected"] });
+document.addEventListener("click", (event) => event.target.closest(".tab-wrapper") && followSoon());
 
 function render() {}
 

@@ -108,6 +108,37 @@ def test_the_address_follows_and_restores_the_view_on_another_server(
         again.close()
 
 
+def until_search(page: Page, search: str) -> None:
+    page.wait_for_function("search => location.search === search", arg=search)
+
+
+def test_the_address_names_no_more_than_the_tab_where_there_is_no_link(open_page: Callable[..., Page]) -> None:
+    page = open_page("?__theme=light")
+    page.get_by_role("tab", name="Compare").click()
+    until_query(page, tab="compare", left="en-fr-plain")
+    page.get_by_role("tab", name="Batch").click()
+    until_search(page, "?__theme=light&tab=batch")
+    other = again(page)
+    expect(other.locator("#batch-run")).to_be_visible()
+    assert other.get_by_role("tab", name="Batch").get_attribute("aria-selected") == "true"
+    other.close()
+    page.get_by_role("tab", name="Translate").click()
+    send(page, SENT)
+    refused = "x" * 1001
+    for tab, box in (("translate", "#source-text"), ("compare", "#compare-text")):
+        page.locator(f"[role=tab][data-tab-id={tab}]").click()
+        page.locator(f"{box} textarea").fill(refused)
+        page.locator(f"{box} textarea").press("Enter")
+        until_search(page, "?__theme=light" if tab == "translate" else "?__theme=light&tab=compare")
+    # Where it is narrow, the last tabs are in a menu, out of which one is opened after the other.
+    page.set_viewport_size({"width": 390, "height": 900})
+    for tab in ("Batch", "Inside", "Batch"):
+        page.get_by_role("button", name="More tabs").click()
+        page.locator(".overflow-dropdown").get_by_role("button", name=tab).click()
+        page.wait_for_function("tab => new URLSearchParams(location.search).get('tab') === tab", arg=tab.lower())
+    assert query(page) == {"__theme": "light", "tab": "batch"}
+
+
 @pytest.mark.parametrize("tab", ["translate", "compare"])
 def test_share_copies_the_link_of_what_is_shown(open_page: Callable[..., Page], tab: str) -> None:
     page = open_page(f"?tab={tab}&text={quote(LONG)}", wait_for="#duet .duet-word" if tab == "compare" else ".xtick")
