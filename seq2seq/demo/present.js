@@ -3,6 +3,7 @@
 const PACE = 600; // milliseconds a word: a room can follow
 const LINK_KEYS = ["text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "show", "way", "step", "tab"]; // see links.py
 const STORED = { sentences: "attention-lens-sentences", pictures: "attention-lens-pictures" };
+const HUB = "https://huggingface.co"; // the only page around this one that is told anything
 const MOST = 200; // sentences in the list
 const FIELDS = "input:not([type=range], [type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable=true]";
 const VIEWS = ["#duet", "#attention-view", "#inside-view"];
@@ -75,7 +76,17 @@ function setAddress(change) {
   const query = new URLSearchParams(location.search);
   change(query);
   const search = query.size === 0 ? "" : `?${query}`;
-  if (search !== location.search) history.replaceState(history.state, "", location.pathname + search + location.hash);
+  if (search === location.search) return;
+  history.replaceState(history.state, "", location.pathname + search + location.hash);
+  tellHub(query);
+}
+
+// A Space is shown in a frame, and the address bar has the address of the page around it, which follows what it is told. Keys
+// that begin with two underscores come from there: the theme, and the pass to a private Space, which no link shall have.
+function tellHub(query) {
+  if (window.parent === window) return;
+  [...query.keys()].filter((key) => key.startsWith("__")).forEach((key) => query.delete(key));
+  window.parent.postMessage({ queryString: query.toString(), hash: location.hash }, HUB);
 }
 
 const openTab = () => document.querySelector("button[role=tab][aria-selected=true]")?.dataset.tabId;

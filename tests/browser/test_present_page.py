@@ -139,6 +139,43 @@ def test_the_address_names_no_more_than_the_tab_where_there_is_no_link(open_page
     assert query(page) == {"__theme": "light", "tab": "batch"}
 
 
+# Keeps what a frame says of its address to the page around it, and to whom; the browser would drop it, for that one is not the
+# Hub. Gradio, too, says something.
+TOLD = """() => {
+    if (window.parent === window) window.told = [];
+    else window.parent.postMessage = (...said) => "queryString" in said[0] && window.parent.told.push(said);
+}"""
+
+
+def test_the_page_around_a_frame_is_told_the_address(server: str, browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(60_000)
+    page.add_init_script(f"({TOLD})()")
+    frame = f"<iframe src='/?__theme=dark&__sign=secret&lang=en&text={quote(LONG)}' width=1200 height=900></iframe>"
+    page.route("**/around", lambda route: route.fulfill(body=frame, content_type="text/html"))
+    page.goto(f"{server}/around")
+    inside = page.frame_locator("iframe")
+    expect(inside.locator("#attention-view .xtick").first).to_be_visible()
+    assert page.evaluate("told") == [], "that address the page around it has"
+    box = inside.locator("#source-text textarea")
+    box.fill(SENT)
+    box.press("Enter")
+    page.wait_for_function("() => told.length")
+    inside.get_by_role("tab", name="Batch").click()
+    page.wait_for_function("() => told.length > 1")
+    said = [(parse_qs(message["queryString"]), message["hash"], to) for message, to in page.evaluate("told")]
+    assert said[0] == ({"text": [SENT], "checkpoint": ["en-fr-additive"], "lang": ["en"]}, "", "https://huggingface.co")
+    assert said[1] == ({"tab": ["batch"], "lang": ["en"]}, "", "https://huggingface.co")
+    page.close()
+
+
+def test_nobody_is_told_where_there_is_no_frame(open_page: Callable[..., Page]) -> None:
+    page = open_page(wait_for=".xtick")
+    page.evaluate("() => { window.told = []; window.postMessage = (...said) => told.push(said); }")
+    send(page, SENT)
+    assert page.evaluate("told") == []
+
+
 @pytest.mark.parametrize("tab", ["translate", "compare"])
 def test_share_copies_the_link_of_what_is_shown(open_page: Callable[..., Page], tab: str) -> None:
     page = open_page(f"?tab={tab}&text={quote(LONG)}", wait_for="#duet .duet-word" if tab == "compare" else ".xtick")
