@@ -70,9 +70,9 @@ def example(address: str) -> str:
     opening = [
         one
         for one in page["dependencies"]
-        if box in one["outputs"] and any(event == "load" for _, event in one["targets"])
+        if box in one["outputs"] and any(event == "load" for _, event in one["targets"]) and one["types"]["generator"]
     ]
-    assert len(opening) == 1, "the page has no single event that fills it when it opens"
+    assert len(opening) == 1, "the page has no single event that writes a translation when it opens"
     session = uuid.uuid4().hex
     body = {"data": [], "fn_index": opening[0]["id"], "session_hash": session}
     headers = {"Content-Type": "application/json"}

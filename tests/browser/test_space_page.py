@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from seq2seq.demo import tools
 from tests.browser.conftest import started
-from tests.space import AS_A_SPACE
+from tests.space import AS_A_SPACE, FRENCH, example
 
 # Of the package that the Hub adds, what Gradio calls there: it wraps functions, and waits for changes of the code.
 STUB = {
@@ -34,7 +34,8 @@ def test_a_space_opens_with_its_example_and_asks_for_nothing_in_vain(browser: Br
         page.on("response", lambda answer: problems.append(answer.url) if answer.status >= 400 else None)
         page.goto(f"{address}/")
         page.wait_for_selector("#attention-view .xtick")
-        expect(page.locator("#target-text textarea, #target-text input")).not_to_have_value("")
+        french = page.locator(f"#{FRENCH} textarea, #{FRENCH} input")
+        expect(french).to_have_value(example(address))  # as the trial in a fresh environment asks for it
         config = page.evaluate("window.gradio_config")
         assert (config["space_id"], config["pwa"]) == (None, False)
         box = page.locator("#source-text textarea")
