@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, TimeoutError, expect
 
+from seq2seq.demo.compare_tab import EXAMPLES as COMPARED
 from seq2seq.demo.pictures_tab import PREPARED
 from seq2seq.demo.translate_tab import EXAMPLES
 from tests.browser.conftest import looks, started
@@ -34,6 +35,10 @@ CUT = """() => {
         return (box.left < 0 || box.top < 0 || box.right > innerWidth || box.bottom > lowest);
     }).map((node) => node.outerHTML.slice(0, 90));
 }"""
+# Words in letters of less than 19 pixels.
+SMALL = """() => [...document.querySelectorAll('.lens-word, .duet-word, .duet-text')]
+    .filter((node) => node.checkVisibility({ visibilityProperty: true }))
+    .map((node) => [parseFloat(getComputedStyle(node).fontSize), node.textContent]).filter(([size]) => size < 19)"""
 FITS = "(s) => s.scrollWidth <= s.clientWidth && s.scrollHeight <= s.clientHeight + 1"
 
 
@@ -248,6 +253,58 @@ def test_arrows_space_and_escape(open_page: Callable[..., Page]) -> None:
     assert "present" not in query(page) and query(page)["text"] == EXAMPLES[0]
 
 
+def test_full_screen_is_entered_and_left(open_page: Callable[..., Page]) -> None:
+    page = stage(open_page)
+    full = "wanted => (document.fullscreenElement === document.documentElement) === wanted"
+    for key in ("f", "f", "F", "Escape"):
+        wanted = not page.evaluate("Boolean(document.fullscreenElement)")
+        page.keyboard.press(key)
+        page.wait_for_function(full, arg=wanted)
+    page.wait_for_selector("body:not(.presenting) #source-text textarea")
+
+
+def presenting(page: Page) -> bool:
+    return page.evaluate("document.body.classList.contains('presenting')")
+
+
+def test_letters_are_keys_as_long_as_the_visitor_wants_them(open_page: Callable[..., Page]) -> None:
+    page = stage(open_page)
+    page.evaluate("document.body.dispatchEvent(new Event('keydown', { bubbles: true }))")  # it has no key
+    page.keyboard.press("e")
+    page.get_by_label("The letters P, F and E are keys.").uncheck()
+    page.get_by_role("button", name="Keep").click()
+    page.keyboard.press("e")
+    page.keyboard.press("f")
+    assert not page.locator(".stage-list").is_visible() and not page.evaluate("document.fullscreenElement")
+    assert [name.split(" ")[0] for name in page.locator(".stage-key").all_inner_texts()] == [
+        "←", "→", "Space", "full", "edit", "Esc",
+    ]  # fmt: skip
+    page.keyboard.press("ArrowRight")
+    until_query(page, text=EXAMPLES[0])
+    page.keyboard.press("Escape")
+    page.wait_for_selector("body:not(.presenting) #source-text textarea")
+    other = again(page)
+    expect(other.locator("#attention-view .xtick").first).to_be_visible()
+    other.keyboard.press("p")
+    assert not presenting(other) and not other.get_by_role("button", name="Present").get_attribute("title")
+    other.get_by_role("button", name="Present").click()
+    other.get_by_role("button", name="edit the list").click()
+    other.get_by_label("The letters P, F and E are keys.").check()
+    other.get_by_role("button", name="Keep").click()
+    other.keyboard.press("Escape")
+    other.keyboard.press("p")
+    other.wait_for_selector("body.presenting", state="attached")
+    other.close()
+
+
+def test_what_takes_letters_keeps_them(open_page: Callable[..., Page]) -> None:
+    page = open_page("?tab=batch", wait_for="#batch-run >> visible=true")
+    for box in ("#batch-text textarea", "#batch-model input"):
+        page.locator(box).focus()
+        page.keyboard.press("p")
+        assert not presenting(page), box
+
+
 def test_an_edited_list_is_kept_by_the_browser(open_page: Callable[..., Page]) -> None:
     page = stage(open_page)
     page.keyboard.press("e")
@@ -362,6 +419,7 @@ def test_what_pictures_shows_is_shared(open_page: Callable[..., Page]) -> None:
 STAGES = {
     "translate": ("#attention-view", "#attention-view .ytick", LONG),
     "compare": ("#duet", "#duet .duet-word", LONG),
+    "compare&left=en-fr-plain": ("#duet", "#duet .duet-word", COMPARED[1]),  # the tour's, of 27 words
     "pictures": ("#caption-boards", "#caption-additive .heatmaplayer image", PREPARED[4]),
     "pictures&way=paint": ("#paint-boards", "#paint-additive .heatmaplayer image", PREPARED[9]),
 }
@@ -372,7 +430,8 @@ def test_a_stage_shows_the_view_and_nothing_else(open_page: Callable[..., Page],
     stage, wait, text = STAGES[tab]
     page = open_page(f"?present=1&text={quote(text)}&tab={tab}", wait_for=wait)
     page.wait_for_function("() => !document.querySelector('.lens-growing')")
-    for _ in looks(page, f"present-{stage[1:]}", SIZES):
+    for _ in looks(page, f"present-{stage[1:]}-{len(text)}", SIZES):
+        assert page.evaluate(SMALL) == []
         page.wait_for_function(f"() => !({CUT})().length")
         page.wait_for_function(f"() => !({CONTROLS})().length")  # some fade out
         assert page.locator(stage).evaluate(FITS)
