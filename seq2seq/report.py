@@ -52,7 +52,8 @@ th, td { border: 1px solid var(--line); padding: .2rem .5rem; text-align: right 
 th { text-align: left; font-weight: 600 }
 """
 SCRIPT = """
-const config = { displaylogo: false, showSendToCloud: false, plotlyServerURL: "", responsive: false };
+// No bar of buttons: what is one image to a screen reader may hold nothing to press.
+const config = { displayModeBar: false, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", responsive: false };
 const dark = matchMedia("(prefers-color-scheme: dark)");
 function draw(printing) {
   const theme = THEMES[dark.matches && printing !== true ? "dark" : "light"];

@@ -1,10 +1,12 @@
-"""Starts the page as a Hugging Face Space would: its front matter, a fresh environment, the example translated on the page.
+"""Starts the page as a Hugging Face Space would: a fresh clone, its front matter, a fresh environment, the settings of a Space.
 
     python -m tests.space [--python python3.12] [--limit MINUTES]
 
-The environment is made by the given Python in a temporary folder: `requirements.txt`, and beside it what the Hub adds by itself
-(`HUB`). Says what took how long and how much memory, and exits with 0 when the page opens with its example, else with 1. It
-downloads all packages; only the standard library is used here. Not on Windows.
+What is committed is cloned into a temporary folder, for a push takes nothing else along, and the environment is made there
+by the given Python: `requirements.txt`, and beside it what the Hub adds by itself (`HUB`). The page is asked what a browser
+asks when it opens: to translate its example. Says what took how long and how much memory, and exits with 0 when that went
+well, else with 1. It downloads all packages; only the standard library is used here. For a minute the page can be reached
+from the network, as a Space can. Not on Windows.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from tests.hosting import ROOT, free_ports, wait_for
 
 HUB = ("gradio[oauth,mcp]=={sdk_version}", "uvicorn>=0.14.0", "websockets>=10.4", "spaces")
 """What the build log of a Gradio Space names after its requirements. `spaces` does nothing on hardware other than ZeroGPU."""
+AS_A_SPACE = {"SPACE_ID": "user/attention-lens", "SYSTEM": "spaces", "GRADIO_SERVER_NAME": "0.0.0.0"}
+"""What the Hub sets, by which Gradio, and the page, know where they are."""
 FRENCH = "target-text"
 """The page's id of the box in which the translation stands."""
 
@@ -39,12 +43,20 @@ def front_matter(readme: str) -> dict[str, str]:
     return {key.strip(): value.strip().strip("\"'") for key, _, value in pairs}
 
 
+def clone(folder: Path) -> Path:
+    """What is committed here, in a folder of its own. Raises CalledProcessError."""
+    made = folder / "clone"
+    subprocess.run(["git", "clone", "-q", "--depth", "1", ROOT.as_uri(), made], check=True)
+    return made
+
+
 def install(python: str, folder: Path, matter: dict[str, str], limit: float) -> Path:
-    """Makes the environment -> its Python. Raises CalledProcessError, or TimeoutExpired after `limit` seconds."""
+    """Makes the environment of the clone in `folder` -> its Python. Raises CalledProcessError, or TimeoutExpired after
+    `limit` seconds."""
     environment = folder / "venv"
     subprocess.run([python, "-m", "venv", environment], check=True, timeout=limit)
     made = environment / "bin" / "python"
-    wanted = ("-r", ROOT / "requirements.txt", *(name.format(**matter) for name in HUB))
+    wanted = ("-r", folder / "clone" / "requirements.txt", *(name.format(**matter) for name in HUB))
     pip = (made, "-m", "pip", "install", "-q", "--no-cache-dir", "--disable-pip-version-check")
     subprocess.run([*pip, *wanted], check=True, timeout=limit)
     return made
@@ -58,9 +70,9 @@ def example(address: str) -> str:
     opening = [
         one
         for one in page["dependencies"]
-        if box in one["outputs"] and any(event == "load" for _, event in one["targets"])
+        if box in one["outputs"] and any(event == "load" for _, event in one["targets"]) and one["types"]["generator"]
     ]
-    assert len(opening) == 1, "the page has no single event that fills it when it opens"
+    assert len(opening) == 1, "the page has no single event that writes a translation when it opens"
     session = uuid.uuid4().hex
     body = {"data": [], "fn_index": opening[0]["id"], "session_hash": session}
     headers = {"Content-Type": "application/json"}
@@ -89,7 +101,8 @@ def memory(pid: int) -> str:
 
 def check(python: str, folder: Path, limit: float) -> None:
     """Does it all. Raises what went wrong."""
-    matter = front_matter((ROOT / "README.md").read_text(encoding="utf-8"))
+    cloned = clone(folder)
+    matter = front_matter((cloned / "README.md").read_text(encoding="utf-8"))
     version = subprocess.run([python, "--version"], check=True, capture_output=True, text=True).stdout.strip()
     print(
         f"{version}; the front matter asks for Python {matter['python_version']}, Gradio {matter['sdk_version']}",
@@ -100,12 +113,12 @@ def check(python: str, folder: Path, limit: float) -> None:
     print(f"installed in {time.monotonic() - began:.0f} seconds", flush=True)
     [port] = free_ports(1)
     address, log = f"http://127.0.0.1:{port}", folder / "app.log"
-    where = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port), "HF_HUB_OFFLINE": "1"}
+    where = AS_A_SPACE | {"GRADIO_SERVER_PORT": str(port), "HF_HUB_OFFLINE": "1"}
     clean = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
     began = time.monotonic()
     with log.open("w") as output, contextlib.ExitStack() as running:
         command = [made, matter["app_file"]]
-        app = subprocess.Popen(command, cwd=ROOT, env=clean | where, stdout=output, stderr=output)
+        app = subprocess.Popen(command, cwd=cloned, env=clean | where, stdout=output, stderr=output)
         running.callback(app.wait, timeout=20)
         running.callback(app.send_signal, signal.SIGTERM)
         wait_for(f"{address}/", app, log)

@@ -50,7 +50,7 @@ NOW = "() => Date.now()"
 
 
 def from_link(current: str, request: gr.Request) -> tuple[Any, ...]:
-    """What `/?tab=inside&text=…&checkpoint=…` asks for: text, checkpoint, the sentence of Translate as taken, the
+    """What `/?tab=inside&text=…&checkpoint=…&step=…` asks for: text, checkpoint, the sentence of Translate as taken, the
     picture, its translation."""
     asked = links.asked(request, links.INSIDE)
     if not asked:
@@ -58,7 +58,7 @@ def from_link(current: str, request: gr.Request) -> tuple[Any, ...]:
     checkpoint = asked.get("checkpoint", models.names()[0])
     known = checkpoint if checkpoint in models.names() else gr.skip()
     picture, translation, box = look(asked["text"], checkpoint)
-    return box | {"value": asked["text"]}, known, current, picture, translation
+    return box | {"value": asked["text"]}, known, current, picture | {"step": links.step(asked)}, translation
 
 
 def inside_tab(page: gr.Blocks, tab: gr.Tab, sentence: gr.Textbox, model: gr.Dropdown) -> Dependency:

@@ -373,6 +373,7 @@ function go(wanted) {
   silence();
   fill(view);
   connect();
+  follow({ link: step ? `${view.link}&step=${step + 1}` : view.link }, body);
 }
 
 slider.addEventListener("input", () => go(Number(slider.value) - 1));
@@ -388,11 +389,12 @@ document.addEventListener("keydown", (event) => {
 
 function render() {
   view = props.value ? JSON.parse(props.value) : null;
-  if (!present(view, message, body)) return;
+  const { link, ...rest } = view || {}; // the link goes on with the step: see go
+  if (!present(view && rest, message, body)) return;
   const key = JSON.stringify([view.checkpoint, view.text, view.steps.map((at) => at.written)]);
   if (key !== current) {
     current = key;
-    step = 0;
+    step = (view.step || 1) - 1; // which a link may name
     build(view);
   }
   note.textContent = view.note;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +17,16 @@ LOOKED, NEEDED = "looked", "needed"
 """What the maps of Compare may show: what a model looked at, or what it needed."""
 CAPTION, PAINT = "caption", "paint"
 """What Pictures may be asked to do with a text: it is a scene's code, or a description."""
-DEFAULTS = {"beam": "1", "unit": WORDS, "eos": "0", "reference": "", "show": LOOKED, "way": CAPTION, "tab": TRANSLATE}
+DEFAULTS = {
+    "beam": "1",
+    "unit": WORDS,
+    "eos": "0",
+    "reference": "",
+    "show": LOOKED,
+    "way": CAPTION,
+    "step": "1",
+    "tab": TRANSLATE,
+}
 """What a link need not say."""
 
 
@@ -43,6 +53,12 @@ def beam_size(query: dict[str, str]) -> int:
 def switches(query: dict[str, str]) -> tuple[str, bool]:
     """Words or pieces, and whether the row of `<eos>` is shown; the default for whatever else stands there."""
     return PIECES if query.get("unit") == PIECES else WORDS, query.get("eos") == "1"
+
+
+def step(query: dict[str, str]) -> int:
+    """The step of Inside that a link asks for, from 1; 1 if that is no number. The page stops at the last one."""
+    wanted = query.get("step", "1")
+    return int(wanted) if re.fullmatch("[0-9]{1,6}", wanted) else 1
 
 
 def tab(request: gr.Request) -> Any:

@@ -75,6 +75,8 @@ def build() -> gr.Blocks:
     own_folder()
     tools.offer_tools()
     with Page(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS // 6, CACHE_SECONDS)) as page:
+        # On a Space's own address the browser would fetch a header from the Hub, and fonts for it; it asks no other host.
+        page.space_id = None
         # First, so that no event of the page takes its name.
         gr.api(api.translate, api_name="translate", concurrency_limit=TOGETHER)
         gr.api(api.compare, api_name="compare", concurrency_limit=4)
@@ -137,6 +139,7 @@ def launch_options() -> dict[str, Any]:
         "run_history": False,
         "ssr_mode": False,
         "enable_monitoring": False,
+        "pwa": False,  # Gradio would make a Space one to install, under its own icons
         "show_error": False,
         # No max_file_size: Gradio would refuse a file before the guard does, in words that name another limit.
         "state_session_capacity": SESSIONS,

@@ -49,13 +49,13 @@ function present(view, message, body) {
 }
 
 // A view may carry the link to itself, which `present.js` puts into the address bar and shares. One without it, as the answer
-// to a question about a sentence has it, keeps the last one; a message and an unfinished translation have none.
+// to a question about a sentence has it, keeps the last one; a message has none, and an unfinished translation has none yet.
 function follow(view, body) {
   if (!view || !("link" in view || view.message || view.growing)) return;
-  const link = view.link || "";
-  if (body.dataset.link === link) return;
-  body.dataset.link = link;
-  body.dispatchEvent(new CustomEvent("lens-link", { bubbles: true, detail: { asked: Boolean(view.play) } }));
+  const [link, growing] = [view.link || "", Boolean(view.growing)];
+  if (body.dataset.link === link && body.dataset.growing === String(growing)) return;
+  Object.assign(body.dataset, { link, growing });
+  body.dispatchEvent(new CustomEvent("lens-link", { bubbles: true, detail: { asked: Boolean(view.play), growing } }));
 }
 
 // A place that screen readers read out when its text changes, and nobody sees.

@@ -1,10 +1,14 @@
 // Share, the address bar, and the mode for a room (see present.py). Runs after plot.js.
 
 const PACE = 600; // milliseconds a word: a room can follow
-const LINK_KEYS = ["text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "show", "way", "tab"]; // see links.py
-const STORED = { sentences: "attention-lens-sentences", pictures: "attention-lens-pictures" };
+const LINK_KEYS = ["text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "show", "way", "step", "tab"]; // see links.py
+const STORED = { sentences: "attention-lens-sentences", pictures: "attention-lens-pictures", letters: "attention-lens-letters" };
+const HUB = "https://huggingface.co"; // the only page around this one that is told anything
 const MOST = 200; // sentences in the list
-const FIELDS = "input:not([type=range], [type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable=true]";
+// What takes letters itself.
+const FIELDS =
+  "input:not([type=range], [type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable=true], " +
+  "[role=combobox], [role=listbox], [role=option], [role=menu]";
 const VIEWS = ["#duet", "#attention-view", "#inside-view"];
 const BOXES = {
   duet: "#compare-text", "attention-view": "#source-text", "caption-boards": "#scene-code", "paint-boards": "#description",
@@ -16,20 +20,19 @@ const said = make("span", "stage-said", tools);
 said.setAttribute("role", "status");
 const shareButton = button(translated("Share"), "take-button", tools, share);
 const presentButton = button(translated("Present"), "take-button", tools, enter);
-presentButton.title = translated("Large, for a room. Key: P");
 const help = make("div", "stage-help", root);
 help.setAttribute("role", "group");
 help.setAttribute("aria-label", translated("Presenter mode"));
 const place = make("span", "stage-place", help);
 place.setAttribute("role", "status");
-[
+const keyButtons = [
   ["←", translated("the one before"), () => go(-1)],
   ["→", translated("the next one"), () => go(1)],
   [translated("Space"), translated("replay, pause"), replay],
   ["F", translated("full screen"), fullScreen],
   ["E", translated("edit the list"), edit],
   [translated("Esc"), translated("leave"), leave],
-].forEach(([key, does, act]) => button(`${key} ${does}`, "stage-key", help, act));
+].map(([key, does, act]) => ({ key, does, node: button("", "stage-key", help, act) }));
 const list = make("dialog", "stage-list", root);
 list.setAttribute("aria-labelledby", "stage-title");
 const title = make("h2", "", list);
@@ -40,6 +43,10 @@ hint.id = "stage-hint";
 const box = make("textarea", "", list);
 box.setAttribute("aria-labelledby", "stage-title");
 box.setAttribute("aria-describedby", "stage-hint");
+const lettersLabel = make("label", "stage-letters", list);
+const letters = make("input", "", lettersLabel);
+letters.type = "checkbox";
+lettersLabel.append(translated("The letters P, F and E are keys. Without them, the buttons do the same."));
 const choices = make("div", "take-buttons", list);
 button(translated("Keep"), "take-button", choices, keep);
 button(translated("Cancel"), "take-button", choices, () => list.close());
@@ -75,17 +82,38 @@ function setAddress(change) {
   const query = new URLSearchParams(location.search);
   change(query);
   const search = query.size === 0 ? "" : `?${query}`;
-  if (search !== location.search) history.replaceState(history.state, "", location.pathname + search + location.hash);
+  if (search === location.search) return;
+  history.replaceState(history.state, "", location.pathname + search + location.hash);
+  tellHub(query);
 }
 
-// What stands there before anybody has touched the page is what its address asked for.
+// A Space is shown in a frame, and the address bar has the address of the page around it, which follows what it is told. Keys
+// that begin with two underscores come from there: the theme, and the pass to a private Space, which no link shall have.
+function tellHub(query) {
+  if (window.parent === window) return;
+  [...query.keys()].filter((key) => key.startsWith("__")).forEach((key) => query.delete(key));
+  window.parent.postMessage({ queryString: query.toString(), hash: location.hash }, HUB);
+}
+
+const openTab = () => document.querySelector("button[role=tab][aria-selected=true]")?.dataset.tabId;
+
+// What stands there before anybody has touched the page is what its address asked for. Where nothing can be linked to, as in
+// Batch and after a refusal, the address names no more than the tab; none is Translate's.
 function followLink() {
-  const link = shownLink();
-  if (!link || !touched) return;
+  if (!touched) return;
+  const tab = openTab();
+  const link = shownLink() || (tab && tab !== "translate" ? `tab=${tab}` : "");
   setAddress((query) => {
     LINK_KEYS.forEach((key) => query.delete(key));
     new URLSearchParams(link).forEach((value, key) => query.set(key, value));
   });
+}
+
+// Browsers refuse an address that changes a hundred times in a few seconds, as by a slider.
+let following = null;
+function followSoon() {
+  clearTimeout(following);
+  following = setTimeout(followLink, 100);
 }
 
 async function share() {
@@ -116,7 +144,7 @@ async function share() {
 
 document.addEventListener("lens-link", ({ target, detail }) => {
   if (detail.asked && !onStage()) turnTo(target.closest(".boards").id);
-  followLink();
+  if (!detail.growing) followSoon(); // what is being written will have a link in a moment
 });
 ["pointerdown", "keydown"].forEach((kind) => document.addEventListener(kind, () => (touched = true), true));
 
@@ -126,16 +154,27 @@ document.addEventListener("lens-link", ({ target, detail }) => {
 const sourceLanguage = () => (view() && view().querySelector("[data-source]")?.dataset.source) || "en";
 const parsed = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean).slice(0, MOST);
 
-function sentences() {
-  const kind = onPictures() ? "pictures" : "sentences";
-  let stored = unsaved[kind];
+// Some browsers let a page keep nothing; then what is chosen lasts as long as the page.
+function stored(kind) {
   try {
-    stored = localStorage.getItem(STORED[kind]) || stored;
+    return localStorage.getItem(STORED[kind]) || unsaved[kind] || "";
   } catch {
-    // Some browsers let a page keep nothing; then the list lasts as long as the page.
+    return unsaved[kind] || "";
   }
-  const own = parsed(stored || "");
-  return own.length ? own : props.value.sentences[onPictures() ? kind : sourceLanguage()] || [];
+}
+
+function store(kind, text) {
+  unsaved[kind] = text;
+  try {
+    localStorage.setItem(STORED[kind], text);
+  } catch {
+    // as above
+  }
+}
+
+function sentences() {
+  const own = parsed(stored(onPictures() ? "pictures" : "sentences"));
+  return own.length ? own : props.value.sentences[onPictures() ? "pictures" : sourceLanguage()] || [];
 }
 
 function edit() {
@@ -143,18 +182,15 @@ function edit() {
     ? translated("One scene or description a line; a scene by its code, as in a link. They are kept in this browser; an empty list brings the examples back.")
     : translated("One sentence a line. They are kept in this browser; an empty list brings the examples back.");
   box.value = sentences().join("\n");
+  letters.checked = lettersAreKeys();
   list.showModal();
 }
 
 function keep() {
-  const kind = onPictures() ? "pictures" : "sentences";
-  unsaved[kind] = parsed(box.value).join("\n");
-  try {
-    localStorage.setItem(STORED[kind], unsaved[kind]);
-  } catch {
-    // as above
-  }
+  store(onPictures() ? "pictures" : "sentences", parsed(box.value).join("\n"));
+  store("letters", letters.checked ? "" : "off");
   list.close();
+  nameKeys();
   say();
 }
 
@@ -229,14 +265,26 @@ function fullScreen() {
   else if (document.documentElement.requestFullscreen) document.documentElement.requestFullscreen().catch(() => {});
 }
 
+// Who speaks to a computer, or strikes a key by accident, can do without letters as keys (WCAG 2.1.4).
+const lettersAreKeys = () => stored("letters") !== "off";
+
+function nameKeys() {
+  presentButton.title = lettersAreKeys() ? translated("Large, for a room. Key: P") : "";
+  keyButtons.forEach(({ key, does, node }) => (node.textContent = /^[A-Z]$/.test(key) && !lettersAreKeys() ? does : `${key} ${does}`));
+}
+
+nameKeys();
+
 const KEYS = { ArrowLeft: () => go(-1), ArrowRight: () => go(1), " ": replay, f: fullScreen, e: edit, Escape: leave };
 
 // Before anything else hears of it: under a stage nothing else has keys, but for Tab and Enter.
 function pressed(event) {
   if (event.altKey || event.ctrlKey || event.metaKey || list.open) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const named = event.key ?? ""; // what a browser fills in comes with events that have none
+  const key = named.length === 1 ? named.toLowerCase() : named;
+  if (/^[a-z]$/.test(key) && !lettersAreKeys()) return;
   if (!onStage()) {
-    if (key === "p" && event.type === "keydown" && !event.target.closest(FIELDS)) enter(event);
+    if (key === "p" && event.type === "keydown" && !event.target.closest?.(FIELDS)) enter(event);
     return;
   }
   if (!(key in KEYS)) return;
@@ -259,8 +307,10 @@ document.addEventListener("keydown", oneGroup, true);
 document.addEventListener("lens-link", () => onStage() && say());
 if (new URLSearchParams(location.search).get("present") === "1") enter();
 
-// Another tab shows something else, so the address follows.
-document.addEventListener("click", (event) => event.target.closest("button[role=tab]") && setTimeout(followLink, 100));
+// Another tab shows something else, so the address follows: when it is open, and when it came out of the menu of a narrow page,
+// where no tab stands that had been closed before.
+new MutationObserver(followSoon).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["aria-selected"] });
+document.addEventListener("click", (event) => event.target.closest(".tab-wrapper") && followSoon());
 
 function render() {}
 

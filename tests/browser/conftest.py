@@ -29,12 +29,13 @@ expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager
-def started(log: Path) -> Iterator[str]:
-    """The address of a page started as a user starts it, in a process of its own that ends with the block."""
+def started(log: Path, **settings: str) -> Iterator[str]:
+    """The address of a page started as a user starts it, in a process of its own that ends with the block. settings: of its
+    environment."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
+    environment = os.environ | {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)} | settings
     with log.open("w") as output:
         process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=output, stderr=output)
     address = f"http://127.0.0.1:{port}"

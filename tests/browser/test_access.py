@@ -9,8 +9,11 @@ from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
+from seq2seq.demo.pictures_tab import PREPARED
+from seq2seq.report import to_html
+from seq2seq.translator import Translator
 from tests.browser.conftest import SCREENSHOTS, drawn, turn
 from tests.test_figures import luminance
 
@@ -33,7 +36,12 @@ READY = {
     "pictures": "#paint-additive .lens-chip",
     "batch": "#batch-run >> visible=true",
 }
-STAGED = {"translate": "body.presenting #attention-view .xtick", "compare": "body.presenting #duet .duet-word"}
+STAGED = {
+    "translate": ("body.presenting #attention-view .xtick", LONG),
+    "compare": ("body.presenting #duet .duet-word", LONG),
+    "pictures": ("body.presenting #caption-additive .lens-chip", PREPARED[4]),
+    "pictures&way=paint": ("body.presenting #paint-additive .lens-chip", PREPARED[9]),
+}
 # Where axe cannot say what stands behind a text (a picture, an overlay, an arrow), this looks for the colour that its nearest
 # painted ancestor has. Numbers in cells are left to test_figures.py, which computes them for every weight.
 FAINT = """(targets) => {
@@ -158,9 +166,10 @@ def test_axe_finds_nothing(open_page: Callable[..., Page], tab: str, tmp_path: P
     assert found == []
 
 
-@pytest.mark.parametrize("tab", ["translate", "compare"])
+@pytest.mark.parametrize("tab", STAGED)
 def test_axe_finds_nothing_on_a_stage(open_page: Callable[..., Page], tab: str) -> None:
-    page = open_page(f"?tab={tab}&text={quote(LONG)}&present=1", wait_for=STAGED[tab])
+    wait, text = STAGED[tab]
+    page = open_page(f"?tab={tab}&text={quote(text)}&present=1", wait_for=wait)
     found = []
     for opened in (False, True):
         if opened:
@@ -170,6 +179,24 @@ def test_axe_finds_nothing_on_a_stage(open_page: Callable[..., Page], tab: str) 
             turn(page, theme)
             page.wait_for_timeout(500)
             found += problems(page)
+    assert found == []
+
+
+def test_axe_finds_nothing_in_the_page_that_is_taken_away(browser: Browser, tmp_path: Path) -> None:
+    translation = Translator.from_checkpoint("checkpoints/en-fr-additive", "cpu").translate(LONG)
+    (tmp_path / "page.html").write_text(to_html([translation]), encoding="utf-8")
+    page = browser.new_page()
+    page.goto((tmp_path / "page.html").as_uri())
+    page.wait_for_selector(".xtick")
+    found = []
+    for theme, width in product(THEMES, SIZES):
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.wait_for_timeout(300)
+        found += [f"{theme} {width}: {problem}" for problem in problems(page)]
+        if page.evaluate("document.scrollingElement.scrollWidth") > width:
+            found.append(f"{theme} {width}: it scrolls sideways")
+    page.close()
     assert found == []
 
 

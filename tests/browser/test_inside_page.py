@@ -117,6 +117,38 @@ def test_slider_pieces_buttons_and_keys_walk(inside_page: Callable[..., Page]) -
     at_step(page, last - 1)
 
 
+def test_the_link_knows_the_step(inside_page: Callable[..., Page]) -> None:
+    page = inside_page(more="&step=4")
+    at_step(page, 4)
+    page.keyboard.press("ArrowRight")
+    at_step(page, 5)
+    page.wait_for_function("() => new URLSearchParams(location.search).get('step') === '5'")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector(".inside-box")
+    at_step(other, 5)
+    other.close()
+    page.locator(".inside-piece").first.click()
+    page.wait_for_function("() => !new URLSearchParams(location.search).has('step')")
+    page.locator(".inside-piece").nth(2).click()
+    box = page.locator("#inside-text textarea")
+    box.fill("A dog sleeps.")
+    box.press("Enter")
+    page.wait_for_function("() => new URLSearchParams(location.search).get('text') === 'A dog sleeps.'")
+    at_step(page, 1)
+    assert "step" not in page.url
+
+
+@pytest.mark.parametrize("step", ["-3", "0", "x", "1e9"])
+def test_a_step_that_is_none_is_the_first(inside_page: Callable[..., Page], step: str) -> None:
+    at_step(inside_page(more=f"&step={step}"), 1)
+
+
+def test_a_step_after_the_last_is_the_last(inside_page: Callable[..., Page]) -> None:
+    page = inside_page(more="&step=9999")
+    at_step(page, page.locator(".inside-piece").count())
+
+
 def test_first_step_begins_with_what_the_encoder_left(inside_page: Callable[..., Page]) -> None:
     page = inside_page()
     old = page.locator(".inside-box[data-name='old hidden'] .inside-formula")

@@ -228,13 +228,14 @@ WITH_AND_WITHOUT = f"""async () => {{
 }}"""
 
 
-@pytest.mark.parametrize("tab", ["translate", "compare", "inside", "batch"])
+@pytest.mark.parametrize("tab", ["translate", "compare", "inside", "pictures", "batch"])
 def test_focus_is_seen_and_has_a_name(open_page: Callable[..., Page], tab: str) -> None:
     """Walks a tab from its first control to its last, light and dark. Leaves a picture of one of them."""
     ready = {
         "translate": "#attention-view .xtick",
         "compare": "#right-map .xtick",
         "inside": "#inside-view .inside-box",
+        "pictures": "#paint-additive .lens-chip",
     }
     page = open_page(f"?tab={tab}&text=A+dog+sleeps.", wait_for=ready.get(tab, "#batch-run >> visible=true"))
     page.add_style_tag(content="* { transition: none !important; }")  # what fades in is there at once

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, TimeoutError, expect
 
+from seq2seq.demo.compare_tab import EXAMPLES as COMPARED
 from seq2seq.demo.pictures_tab import PREPARED
 from seq2seq.demo.translate_tab import EXAMPLES
 from tests.browser.conftest import looks, started
@@ -34,6 +35,10 @@ CUT = """() => {
         return (box.left < 0 || box.top < 0 || box.right > innerWidth || box.bottom > lowest);
     }).map((node) => node.outerHTML.slice(0, 90));
 }"""
+# Words in letters of less than 19 pixels.
+SMALL = """() => [...document.querySelectorAll('.lens-word, .duet-word, .duet-text')]
+    .filter((node) => node.checkVisibility({ visibilityProperty: true }))
+    .map((node) => [parseFloat(getComputedStyle(node).fontSize), node.textContent]).filter(([size]) => size < 19)"""
 FITS = "(s) => s.scrollWidth <= s.clientWidth && s.scrollHeight <= s.clientHeight + 1"
 
 
@@ -108,6 +113,74 @@ def test_the_address_follows_and_restores_the_view_on_another_server(
         again.close()
 
 
+def until_search(page: Page, search: str) -> None:
+    page.wait_for_function("search => location.search === search", arg=search)
+
+
+def test_the_address_names_no_more_than_the_tab_where_there_is_no_link(open_page: Callable[..., Page]) -> None:
+    page = open_page("?__theme=light")
+    page.get_by_role("tab", name="Compare").click()
+    until_query(page, tab="compare", left="en-fr-plain")
+    page.get_by_role("tab", name="Batch").click()
+    until_search(page, "?__theme=light&tab=batch")
+    other = again(page)
+    expect(other.locator("#batch-run")).to_be_visible()
+    assert other.get_by_role("tab", name="Batch").get_attribute("aria-selected") == "true"
+    other.close()
+    page.get_by_role("tab", name="Translate").click()
+    send(page, SENT)
+    refused = "x" * 1001
+    for tab, box in (("translate", "#source-text"), ("compare", "#compare-text")):
+        page.locator(f"[role=tab][data-tab-id={tab}]").click()
+        page.locator(f"{box} textarea").fill(refused)
+        page.locator(f"{box} textarea").press("Enter")
+        until_search(page, "?__theme=light" if tab == "translate" else "?__theme=light&tab=compare")
+    # Where it is narrow, the last tabs are in a menu, out of which one is opened after the other.
+    page.set_viewport_size({"width": 390, "height": 900})
+    for tab in ("Batch", "Inside", "Batch"):
+        page.get_by_role("button", name="More tabs").click()
+        page.locator(".overflow-dropdown").get_by_role("button", name=tab).click()
+        page.wait_for_function("tab => new URLSearchParams(location.search).get('tab') === tab", arg=tab.lower())
+    assert query(page) == {"__theme": "light", "tab": "batch"}
+
+
+# Keeps what a frame says of its address to the page around it, and to whom; the browser would drop it, for that one is not the
+# Hub. Gradio, too, says something.
+TOLD = """() => {
+    if (window.parent === window) window.told = [];
+    else window.parent.postMessage = (...said) => "queryString" in said[0] && window.parent.told.push(said);
+}"""
+
+
+def test_the_page_around_a_frame_is_told_the_address(server: str, browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(60_000)
+    page.add_init_script(f"({TOLD})()")
+    frame = f"<iframe src='/?__theme=dark&__sign=secret&lang=en&text={quote(LONG)}' width=1200 height=900></iframe>"
+    page.route("**/around", lambda route: route.fulfill(body=frame, content_type="text/html"))
+    page.goto(f"{server}/around")
+    inside = page.frame_locator("iframe")
+    expect(inside.locator("#attention-view .xtick").first).to_be_visible()
+    assert page.evaluate("told") == [], "that address the page around it has"
+    box = inside.locator("#source-text textarea")
+    box.fill(SENT)
+    box.press("Enter")
+    page.wait_for_function("() => told.length")
+    inside.get_by_role("tab", name="Batch").click()
+    page.wait_for_function("() => told.length > 1")
+    said = [(parse_qs(message["queryString"]), message["hash"], to) for message, to in page.evaluate("told")]
+    assert said[0] == ({"text": [SENT], "checkpoint": ["en-fr-additive"], "lang": ["en"]}, "", "https://huggingface.co")
+    assert said[1] == ({"tab": ["batch"], "lang": ["en"]}, "", "https://huggingface.co")
+    page.close()
+
+
+def test_nobody_is_told_where_there_is_no_frame(open_page: Callable[..., Page]) -> None:
+    page = open_page(wait_for=".xtick")
+    page.evaluate("() => { window.told = []; window.postMessage = (...said) => told.push(said); }")
+    send(page, SENT)
+    assert page.evaluate("told") == []
+
+
 @pytest.mark.parametrize("tab", ["translate", "compare"])
 def test_share_copies_the_link_of_what_is_shown(open_page: Callable[..., Page], tab: str) -> None:
     page = open_page(f"?tab={tab}&text={quote(LONG)}", wait_for="#duet .duet-word" if tab == "compare" else ".xtick")
@@ -178,6 +251,58 @@ def test_arrows_space_and_escape(open_page: Callable[..., Page]) -> None:
     page.keyboard.press("Escape")
     page.wait_for_selector("body:not(.presenting) #source-text textarea")
     assert "present" not in query(page) and query(page)["text"] == EXAMPLES[0]
+
+
+def test_full_screen_is_entered_and_left(open_page: Callable[..., Page]) -> None:
+    page = stage(open_page)
+    full = "wanted => (document.fullscreenElement === document.documentElement) === wanted"
+    for key in ("f", "f", "F", "Escape"):
+        wanted = not page.evaluate("Boolean(document.fullscreenElement)")
+        page.keyboard.press(key)
+        page.wait_for_function(full, arg=wanted)
+    page.wait_for_selector("body:not(.presenting) #source-text textarea")
+
+
+def presenting(page: Page) -> bool:
+    return page.evaluate("document.body.classList.contains('presenting')")
+
+
+def test_letters_are_keys_as_long_as_the_visitor_wants_them(open_page: Callable[..., Page]) -> None:
+    page = stage(open_page)
+    page.evaluate("document.body.dispatchEvent(new Event('keydown', { bubbles: true }))")  # it has no key
+    page.keyboard.press("e")
+    page.get_by_label("The letters P, F and E are keys.").uncheck()
+    page.get_by_role("button", name="Keep").click()
+    page.keyboard.press("e")
+    page.keyboard.press("f")
+    assert not page.locator(".stage-list").is_visible() and not page.evaluate("document.fullscreenElement")
+    assert [name.split(" ")[0] for name in page.locator(".stage-key").all_inner_texts()] == [
+        "←", "→", "Space", "full", "edit", "Esc",
+    ]  # fmt: skip
+    page.keyboard.press("ArrowRight")
+    until_query(page, text=EXAMPLES[0])
+    page.keyboard.press("Escape")
+    page.wait_for_selector("body:not(.presenting) #source-text textarea")
+    other = again(page)
+    expect(other.locator("#attention-view .xtick").first).to_be_visible()
+    other.keyboard.press("p")
+    assert not presenting(other) and not other.get_by_role("button", name="Present").get_attribute("title")
+    other.get_by_role("button", name="Present").click()
+    other.get_by_role("button", name="edit the list").click()
+    other.get_by_label("The letters P, F and E are keys.").check()
+    other.get_by_role("button", name="Keep").click()
+    other.keyboard.press("Escape")
+    other.keyboard.press("p")
+    other.wait_for_selector("body.presenting", state="attached")
+    other.close()
+
+
+def test_what_takes_letters_keeps_them(open_page: Callable[..., Page]) -> None:
+    page = open_page("?tab=batch", wait_for="#batch-run >> visible=true")
+    for box in ("#batch-text textarea", "#batch-model input"):
+        page.locator(box).focus()
+        page.keyboard.press("p")
+        assert not presenting(page), box
 
 
 def test_an_edited_list_is_kept_by_the_browser(open_page: Callable[..., Page]) -> None:
@@ -294,6 +419,7 @@ def test_what_pictures_shows_is_shared(open_page: Callable[..., Page]) -> None:
 STAGES = {
     "translate": ("#attention-view", "#attention-view .ytick", LONG),
     "compare": ("#duet", "#duet .duet-word", LONG),
+    "compare&left=en-fr-plain": ("#duet", "#duet .duet-word", COMPARED[1]),  # the tour's, of 27 words
     "pictures": ("#caption-boards", "#caption-additive .heatmaplayer image", PREPARED[4]),
     "pictures&way=paint": ("#paint-boards", "#paint-additive .heatmaplayer image", PREPARED[9]),
 }
@@ -304,7 +430,8 @@ def test_a_stage_shows_the_view_and_nothing_else(open_page: Callable[..., Page],
     stage, wait, text = STAGES[tab]
     page = open_page(f"?present=1&text={quote(text)}&tab={tab}", wait_for=wait)
     page.wait_for_function("() => !document.querySelector('.lens-growing')")
-    for _ in looks(page, f"present-{stage[1:]}", SIZES):
+    for _ in looks(page, f"present-{stage[1:]}-{len(text)}", SIZES):
+        assert page.evaluate(SMALL) == []
         page.wait_for_function(f"() => !({CUT})().length")
         page.wait_for_function(f"() => !({CONTROLS})().length")  # some fade out
         assert page.locator(stage).evaluate(FITS)

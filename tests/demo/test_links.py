@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from seq2seq.demo import compare_tab, inside_tab, links, models, translate_tab
 
 TEXT = "Two dogs run & jump = fun?"
-KEYS = ("text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "show", "tab", "present")
+KEYS = ("text", "checkpoint", "left", "right", "beam", "unit", "eos", "reference", "show", "step", "tab", "present")
 
 
 def opened(query: str) -> SimpleNamespace:
@@ -42,6 +42,7 @@ def test_any_query_has_an_answer(query: dict[str, str]) -> None:
     assert 1 <= links.beam_size(query) <= links.BEAMS
     unit, eos = links.switches(query)
     assert unit in (links.WORDS, links.PIECES) and eos in (True, False)
+    assert links.step(query) >= 0
     assert [links.asked(request, tab) for tab in links.TABS].count({}) >= len(links.TABS) - 1
     links.tab(request)
     links.query(links.TRANSLATE, **{key: value for key, value in query.items() if key != "tab"})
@@ -88,13 +89,13 @@ def test_compare_shows_again_what_it_linked_to(question: str) -> None:
 
 def test_inside_links_to_its_sentence() -> None:
     link = inside_tab.look(TEXT, "en-fr-plain")[0]["link"]
-    text, checkpoint, *_ = inside_tab.from_link("", opened(link))
-    assert (text["value"], checkpoint) == (TEXT, "en-fr-plain")
+    text, checkpoint, _, view, _ = inside_tab.from_link("", opened(f"{link}&step=3"))
+    assert (text["value"], checkpoint, view["step"]) == (TEXT, "en-fr-plain", 3)
 
 
 HOSTILE = st.fixed_dictionaries(
     {"text": st.sampled_from(["x" * 70_000, "<img src=x onerror=alert(1)>", "\x00", " ", "😀" * 999, "\ud800"])},
-    optional={key: st.sampled_from(["", "../../etc", "<b>", "9" * 5000, "-1", "²"]) for key in KEYS[1:9]},
+    optional={key: st.sampled_from(["", "../../etc", "<b>", "9" * 5000, "-1", "²"]) for key in KEYS[1:10]},
 )
 
 
