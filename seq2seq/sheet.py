@@ -100,7 +100,7 @@ def comparison_sheet(
 def facts(comparison: Comparison, side: str) -> list[list[str]]:
     """Names and values of one side, "left" or "right"."""
     translation: Translation = getattr(comparison, side)
-    rows = [
+    rows: list[list[str]] = [
         [Said("log-probability per word"), Said("{value:.2f}", value=comparison.log_prob_per_word[side])],
         [Said("time"), Said("{value:.0f} ms", value=1000 * translation.seconds)],
         [Said("parameters"), Said("{value:.2f} million", value=comparison.parameters[side] / 1e6)],
