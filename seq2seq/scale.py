@@ -152,10 +152,10 @@ def start(replicas: int) -> None:
             # In a thread, so that what arrives meanwhile is received and makes the next batch.
             return await asyncio.to_thread(self.search, wanted)
 
-    own = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": replicas, "include_dashboard": False}
+    own: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": replicas, "include_dashboard": False}
     ray.init(log_to_driver=False, logging_level=logging.WARNING, **own)
     quiet = {"log_level": "WARNING"}
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.start(proxy_location="Disabled", logging_config=quiet)  # it is the page that answers the network
-    deployed = Replica.options(logging_config=quiet)  # ty: ignore[missing-attribute]: the decorator adds it
-    _replicas = serve.run(deployed.bind(), name="translations", route_prefix=None)
+    deployment: Any = Replica  # the decorator has made it one, which type checkers only know where Ray is installed
+    _replicas = serve.run(deployment.options(logging_config=quiet).bind(), name="translations", route_prefix=None)

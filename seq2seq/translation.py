@@ -18,6 +18,8 @@ PADDING = "padding"
 DIGITS = 6
 """Decimals of weights and log-probabilities in JSON: rows still sum to 1 within 1e-4."""
 
+PLOTLY = "application/vnd.plotly.v1+json"
+"""What notebooks call a figure that Plotly draws in the browser."""
 OWN_FIELDS = (
     "translation",
     "target_words",
@@ -152,5 +154,17 @@ class Translation:
         return heatmap(self, **options)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """Notebooks show a translation as its heatmap."""
-        return self.figure()._repr_mimebundle_(include, exclude)
+        """What a notebook shows, of which each front end takes the best that it can: the heatmap to point at, else its drawing,
+        which needs no script and no network, else words. Made here and not by Plotly, which gives nothing where it finds none
+        of its own front ends."""
+        from seq2seq.figures import THEMES, caption, heatmap_spec, painted
+        from seq2seq.picture import MAX_CELLS, to_svg
+        from seq2seq.sheet import sheet
+
+        words = f"{self.text}\n{self.translation}\n{caption(self, show_eos=True)}"
+        bundle: dict[str, Any] = {"text/plain": words, "image/svg+xml": to_svg(sheet(self))}
+        if self.attention is not None and 0 < self.attention.size <= MAX_CELLS:
+            spec = painted(heatmap_spec(self), THEMES["light"])
+            spec["layout"]["paper_bgcolor"] = "#fff"  # whatever theme the notebook has
+            bundle[PLOTLY] = spec | {"config": {"displaylogo": False}}
+        return bundle

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
+from nbclient import NotebookClient
 
-from seq2seq.translation import OWN_FIELDS, PADDING
+from seq2seq import picture
+from seq2seq.translation import OWN_FIELDS, PADDING, PLOTLY
 from tests.conftest import UNSEEN
 
 
@@ -115,3 +121,47 @@ def test_lengths_leave_the_end_mark_out_where_there_is_one(translation):
     assert ended.lengths == (2, 1)
     assert replace(ended, source_words=("A", "dog"), target_words=("Un",)).lengths == (2, 1)
     assert replace(ended, source_words=(), target_words=()).lengths == (0, 0)
+
+
+# -- in notebooks --------------------------------------------------------------------------------------------------
+
+
+def test_a_notebook_gets_words_a_drawing_and_with_attention_a_figure(translation):
+    bundle = translation._repr_mimebundle_()
+    assert json.loads(json.dumps(bundle, allow_nan=False)) == bundle, "it is stored in the notebook"
+    assert bundle["text/plain"].startswith(f"{translation.text}\n{translation.translation}\n")
+    drawing = ElementTree.fromstring(bundle["image/svg+xml"])
+    said = " ".join(drawing.itertext())
+    assert translation.checkpoint in said and not [part for part in drawing.iter() if part.tag.endswith("script")]
+    assert (PLOTLY in bundle) == (translation.attention is not None)
+    if translation.attention is None:
+        assert "No attention exists here" in bundle["text/plain"] and "No attention exists here" in said
+        assert translation.translation in said
+        return
+    spec = bundle[PLOTLY]
+    figure = go.Figure({"data": spec["data"], "layout": spec["layout"]})  # refuses what is none
+    drawn = np.array(figure.data[0].z)[:, : len(translation.source_words)]
+    np.testing.assert_allclose(drawn, translation.attention, atol=1e-4)
+
+
+def test_a_long_one_has_no_picture_but_says_so(translation, monkeypatch):
+    monkeypatch.setattr(picture, "MAX_CELLS", 1)
+    bundle = translation._repr_mimebundle_()
+    assert PLOTLY not in bundle and "<rect x=" not in bundle["image/svg+xml"]
+    assert ("too long for a picture" in " ".join(bundle["image/svg+xml"].split())) == (
+        translation.attention is not None
+    )
+
+
+def test_it_shows_itself_in_a_real_kernel():
+    """Without a browser, and without anything that only Plotly's own front ends have."""
+    made = 'Translator.from_checkpoint("checkpoints/en-fr-{}").translate("A dog sleeps.")'
+    cells = ["from seq2seq import Translator", made.format("plain"), made.format("additive")]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    root = Path(__file__).parents[1]
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(root)}}).execute()
+    nbformat.validate(notebook)
+    plain, additive = (cell.outputs[0].data for cell in notebook.cells[1:])
+    assert set(plain) == {"text/plain", "image/svg+xml"} and set(additive) == {*plain, PLOTLY}
+    for shown in (plain, additive):
+        assert "Un chien dort." in shown["text/plain"] and shown["image/svg+xml"].startswith("<svg")
