@@ -146,10 +146,10 @@ def _training(training: dict[str, Any]) -> str:
     while "before" in runs[0]:
         runs.insert(0, runs[0]["before"])
     said = "The runs, each of which began with the weights of the one before:\n\n" * (len(runs) > 1)
-    made = sorted({name for run in runs for name in run["data"] if name.endswith(MACHINE_MADE)})
+    made = sorted({name for run in runs for name in run.get("data", ()) if name.endswith(MACHINE_MADE)})
     if made:
         said += f"Written by models, not by people ({RECIPE}): {', '.join(f'`{name}`' for name in made)}.\n\n"
-    if any("--links" in run["command"] for run in runs):
+    if any("--links" in run.get("command", "") for run in runs):
         said += f"Attention was guided by the links of a word aligner, with the weight in the command ({RECIPE}).\n\n"
     mean = "What ships is the mean of those weights and of the ones that they began with:\n\n```bash\n{}\n```"
     told = [*map(_run, runs), *([mean.format(training["averaged"])] if "averaged" in training else [])]

@@ -253,7 +253,7 @@ class Corpus:
         found = 0
         for pair in self.pairs:
             for ids in pair:
-                found = zlib.crc32(np.array(ids, dtype=np.int32).tobytes(), found)
+                found = zlib.crc32(repr(ids).encode(), found)  # ids, or the bytes of places of a picture
         for links in self.links:
             found = zlib.crc32(links.tobytes(), found)
         return f"{found:08x}"
