@@ -67,7 +67,7 @@ def model_card(name: str, config: ModelConfig, metrics: dict[str, Any]) -> str:
         f'"{EXAMPLES[task]}").translation)\n```',
         _sizes(config, metrics),
         _data(metrics),
-        _training(metrics.get("training", {})),
+        _training(config, metrics.get("training", {})),
         _import(metrics.get("import", {})),
         _scores(name, sets),
         _limits(config, metrics),
@@ -139,7 +139,7 @@ def _data(metrics: dict[str, Any]) -> str:
     return "## Data and its terms\n\n" + "\n".join(f"- {SOURCES[source]}" for source in known)
 
 
-def _training(training: dict[str, Any]) -> str:
+def _training(config: ModelConfig, training: dict[str, Any]) -> str:
     if not training:
         return ""
     runs = [training]
@@ -149,7 +149,7 @@ def _training(training: dict[str, Any]) -> str:
     made = sorted({name for run in runs for name in run.get("data", ()) if name.endswith(MACHINE_MADE)})
     if made:
         said += f"Written by models, not by people ({RECIPE}): {', '.join(f'`{name}`' for name in made)}.\n\n"
-    if any("--links" in run.get("command", "") for run in runs):
+    if config.translates and any("--links" in run.get("command", "") for run in runs):  # of scenes no aligner made them
         said += f"Attention was guided by the links of a word aligner, with the weight in the command ({RECIPE}).\n\n"
     mean = "What ships is the mean of those weights and of the ones that they began with:\n\n```bash\n{}\n```"
     told = [*map(_run, runs), *([mean.format(training["averaged"])] if "averaged" in training else [])]

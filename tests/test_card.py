@@ -144,6 +144,12 @@ def test_the_card_says_what_is_sure_how_long_who_wrote_and_who_guided():
     assert "captions of photographs" in plain and "learners of a language" in plain and "greetings" in plain
 
 
+def test_links_of_scenes_are_no_aligner_s():
+    training = TRAINING | {"command": "train --links a", "links": ["a"]}
+    card = model_card("x", ModelConfig(encoder="picture", source_vocab_size=192), {"training": training})
+    assert "what is known of the scenes" in card and "word aligner" not in card
+
+
 def test_the_cards_that_ship_say_what_is_known():
     for folder in sorted(path.parent for path in CHECKPOINTS.glob("*/config.json")):
         card = (folder / "README.md").read_text(encoding="utf-8")
