@@ -112,16 +112,17 @@ def taken_over(
     coefficient of their links in all pairs: 2 n(e, f) / (n(e) + n(f)).
     """
     together: Counter[tuple[str, str]] = Counter()
-    alone: tuple[Counter[str], Counter[str]] = Counter(), Counter()
+    of_source: Counter[str] = Counter()
+    of_target: Counter[str] = Counter()
     for source, target, linked in zip(sources, targets, links):
         for i, j in linked:
             together[source[i], target[j]] += 1
-            alone[0][source[i]] += 1
-            alone[1][target[j]] += 1
+            of_source[source[i]] += 1
+            of_target[target[j]] += 1
 
     def dice(e: str, f: str) -> float:
         both = together[e, f]
-        return 2 * both / (alone[0][e] + alone[1][f]) if both else 0.0
+        return 2 * both / (of_source[e] + of_target[f]) if both else 0.0
 
     made = []
     for source, target, linked in zip(sources, targets, links):

@@ -477,8 +477,8 @@ def distill(
     def written(file: TextIO) -> Iterator[str]:
         done = 0
         for made in distilled(teacher, pairs, beam):
-            rows = ((pair.source, *pair.references) for pair in made)
-            file.writelines("\t".join(row[::-1] if reverse else row) + "\n" for row in rows)
+            rows = (pair.turned() if reverse else pair for pair in made)
+            file.writelines("\t".join((row.source, *row.references)) + "\n" for row in rows)
             done += len(made)
             yield f"{done:,} of {len(pairs):,} pairs"
 

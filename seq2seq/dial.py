@@ -39,15 +39,21 @@ class Dial:
             if self.turn == LEARNED and step not in self.pointed:
                 return unnoted
 
-            def note(name: str, formula: str, shape: str, value: Tensor) -> Tensor:
-                if name != weights_name:
-                    return value
-                word = self.pointed.get(step)
-                return bent(value, self.turn) if word is None else all_on(value, word_of, word)
-
-            return note
+            word = self.pointed.get(step)
+            if word is None:
+                return overriding(weights_name, lambda weights: bent(weights, self.turn))
+            return overriding(weights_name, lambda weights: all_on(weights, word_of, word))
 
         return at
+
+
+def overriding(weights_name: str, change: Callable[[Tensor], Tensor]) -> Note:
+    """The note that gives the step other weights than it computed, which it calls `weights_name`."""
+
+    def note(name: str, formula: str, shape: str, value: Tensor) -> Tensor:
+        return change(value) if name == weights_name else value
+
+    return note
 
 
 def bent(weights: Tensor, turn: float) -> Tensor:

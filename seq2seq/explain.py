@@ -13,12 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from seq2seq.attention import Note
 from seq2seq.config import BOS
 from seq2seq.data import pad_ids
-from seq2seq.dial import LEARNED, Dial
+from seq2seq.dial import LEARNED, Dial, overriding
 from seq2seq.language import Said
 from seq2seq.tokenizer import Pieces
 from seq2seq.translation import Translation
@@ -149,15 +147,17 @@ def posterior(translator: Translator, translation: Translation) -> Translation:
     source, decoder = read_again(translator, translation), translator.model.decoder
     state, _ = translator._encode([source])
     ids = translator.target_tokenizer.ids(translation.target_pieces)
+    alone = torch.eye(state.memory.size(1), device=translator.device).split(READ_AT_ONCE)
     rows = []
     for prev, id in zip((BOS, *ids), ids):
         written = torch.tensor([prev], device=translator.device)
         step = decoder.step(written, state)
         assert step.weights is not None, "it has attention"
         likely = []
-        for places in torch.eye(step.weights.size(1), device=translator.device).split(READ_AT_ONCE):
-            alone = state.select(torch.zeros(len(places), dtype=torch.long, device=translator.device))
-            read = decoder.step(written.expand(len(places)), alone, reading(decoder.weights_name, places))
+        for places in alone:
+            states = state.select(torch.zeros(len(places), dtype=torch.long, device=translator.device))
+            note = overriding(decoder.weights_name, places.to)  # in the type of the weights whose place they take
+            read = decoder.step(written.expand(len(places)), states, note)
             likely.append(torch.log_softmax(read.logits.float(), dim=-1)[:, id])
         joint = step.weights[0].clamp_min(1e-30).log() + torch.cat(likely)
         rows.append(torch.softmax(joint, dim=0)[: len(source.ids)].cpu().numpy())
@@ -201,15 +201,6 @@ def read_from(translator: Translator, translation: Translation) -> tuple[Transla
         attended=translation.source_words[first],
         source=translation.source_words[then],
     )
-
-
-def reading(weights_name: str, places: Tensor) -> Note:
-    """The note that lets each row of a batch read one place alone: places (B, S), one-hot."""
-
-    def note(name: str, formula: str, shape: str, value: Tensor) -> Tensor:
-        return places.to(value.dtype) if name == weights_name else value
-
-    return note
 
 
 def word_probabilities(translation: Translation) -> list[float]:

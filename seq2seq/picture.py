@@ -11,7 +11,7 @@ from html import escape
 from math import sqrt
 from typing import NamedTuple
 
-from seq2seq.figures import NUMBERS_UP_TO, THEMES, Grid, caption, grid, no_attention, percent
+from seq2seq.figures import NUMBERS_UP_TO, THEMES, Grid, caption, grid, percent
 from seq2seq.language import translate
 from seq2seq.sheet import Sheet, Side
 
@@ -84,8 +84,6 @@ def _said(side: Side, sheet: Sheet) -> str:
     weights = grid(side.translation, pieces=sheet.pieces, show_eos=sheet.show_eos).weights
     if weights is not None and weights.size > MAX_CELLS:
         return translate(TOO_LARGE, sheet.language)
-    if weights is None:
-        return translate(no_attention(side.translation), sheet.language)
     return caption(side.translation, show_eos=sheet.show_eos, language=sheet.language)
 
 

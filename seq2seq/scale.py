@@ -104,7 +104,7 @@ class Away(Translator):
         except Exception as error:
             _log.warning("no replica answers, so the search is done here: %r", error)
             # From now on: the wait for an answer may have been longer than a search may take.
-            anew = Deadline.after(deadline.seconds, deadline.gone) if deadline else None
+            anew = deadline and deadline.again()
             return super().search(sources, beam_size, n_best, length_penalty, top_k, deadline=anew)
 
 

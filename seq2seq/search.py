@@ -93,6 +93,10 @@ class Deadline:
     def after(cls, seconds: float, gone: Callable[[], bool] = never) -> Deadline:
         return cls(seconds, time.monotonic() + seconds, gone)
 
+    def again(self) -> Deadline:
+        """The same time from now on: for whoever takes over a search that was waited for in vain."""
+        return self.after(self.seconds, self.gone)
+
     @property
     def passed(self) -> bool:
         return time.monotonic() >= self.at or self.gone()

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import torch
 
 from seq2seq import comparison
 from seq2seq.batch import read_file
 from seq2seq.demo import models
 from seq2seq.demo.batch_tab import OBJECTS_FILE, RUNS, TABLE_FILE, written
-from seq2seq.demo.visitor import NO_MEMORY
+from seq2seq.demo.visitor import message_of
 from seq2seq.explain import read_from, verdict, weigh, what_if
 from seq2seq.inside import open_up
 from seq2seq.translation import DIGITS
@@ -36,8 +35,7 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except models.REFUSALS as error:
-        said = NO_MEMORY if isinstance(error, torch.OutOfMemoryError) else str(error)
-        raise gr.Error(said, print_exception=False) from error
+        raise gr.Error(str(message_of(error)), print_exception=False) from error
 
 
 def whole(number: Any) -> Any:

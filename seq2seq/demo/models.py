@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,14 @@ def _without_folders() -> Iterator[None]:
         raise CheckpointError(str(error).replace(f"{CHECKPOINTS.parent}{os.sep}", "")) from error
 
 
+def _opened(read: Callable[[Path], Translator], name: str) -> Translator:
+    """A checkpoint as the page uses it: what is wrong with it names no folder, and a search has the page's time."""
+    with _without_folders():
+        opened = read(CHECKPOINTS / name)
+    opened.new_deadline = runs.deadline
+    return opened
+
+
 @cache
 def names() -> tuple[str, ...]:
     """The translators in the folder `checkpoints`, the default one first, then those of its direction, of each direction the
@@ -82,10 +90,7 @@ def load(name: str) -> Translator:
     # One sentence is too small for threads to share, and many callers keep the cores busy by themselves: on two busy cores
     # two threads of torch, which wait for each other without sleeping, took 5 times the processor time of one.
     torch.set_num_threads(1)
-    with _without_folders():
-        loaded = (scale if scale.running() else zero_gpu).load(CHECKPOINTS / name)
-    loaded.new_deadline = runs.deadline
-    return loaded
+    return _opened((scale if scale.running() else zero_gpu).load, name)
 
 
 def translator(name: str) -> Translator:
@@ -211,10 +216,7 @@ def metrics() -> dict[str, dict[str, Any]]:
 @cache
 def picture_model(name: str) -> Translator:
     """One of the models of scenes, always on the CPU: they are small. Raises CheckpointError."""
-    with _without_folders():
-        loaded = Translator.from_checkpoint(CHECKPOINTS / name, "cpu")
-    loaded.new_deadline = runs.deadline
-    return loaded
+    return _opened(lambda folder: Translator.from_checkpoint(folder, "cpu"), name)
 
 
 def picture_metrics(name: str) -> dict[str, Any]:

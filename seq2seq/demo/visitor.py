@@ -43,9 +43,14 @@ def say(text: str, /, **values: Any) -> str:
     return translate(text, language(), **values)
 
 
+def message_of(error: Exception) -> str:
+    """What is said of an error, in English until it is translated; of a full GPU something of ours."""
+    return NO_MEMORY if isinstance(error, torch.OutOfMemoryError) else error.args[0]
+
+
 def told(error: Exception) -> str:
-    """The message of an error, in that language; of a full GPU one of ours."""
-    return say(NO_MEMORY if isinstance(error, torch.OutOfMemoryError) else error.args[0])
+    """The message of an error, in that language."""
+    return say(message_of(error))
 
 
 def laid(template: str, /, **values: Any) -> Said:

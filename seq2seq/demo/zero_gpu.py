@@ -58,8 +58,7 @@ class Borrower(Translator):
         except Exception as error:
             logging.getLogger(__name__).warning("no GPU was lent, so the CPU searches: %s", error)
             # With all of its time: what was waited for a GPU helped nobody.
-            anew = Deadline.after(deadline.seconds, deadline.gone) if deadline else None
-            return super().search(sources, *args, deadline=anew, **settings)
+            return super().search(sources, *args, deadline=deadline and deadline.again(), **settings)
 
 
 def load(checkpoint: Path) -> Translator:

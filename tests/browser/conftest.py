@@ -154,6 +154,21 @@ def drawn(page: Page) -> None:
     page.evaluate("() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
 
 
+def watched(page: Page) -> tuple[list[str], list[str]]:
+    """What the page asks for from now on, and what goes wrong on it: errors, and answers that are refusals."""
+    asked, problems = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("response", lambda answer: problems.append(answer.url) if answer.status >= 400 else None)
+    return asked, problems
+
+
+def elsewhere(asked: Sequence[str], address: str) -> list[str]:
+    """What was asked of another host, or above the path of the page."""
+    return [url for url in asked if "://" in url and not url.startswith(f"{address}/")]
+
+
 def turn(page: Page, theme: str) -> None:
     """Makes the visitor's system light or dark, which a page follows while it is open unless its link says otherwise."""
     page.emulate_media(color_scheme=theme)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import SCREENSHOTS
+from tests.browser.conftest import SCREENSHOTS, elsewhere, watched
 from tests.hosting import NGINX, NO_NGINX, behind_nginx
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason=NO_NGINX)
@@ -23,11 +23,7 @@ def test_a_sentence_is_translated_and_drawn_below_the_path(address: str, browser
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
     page = context.new_page()
     page.set_default_timeout(60_000)
-    asked, problems = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("response", lambda answer: problems.append(answer.url) if answer.status >= 400 else None)
+    asked, problems = watched(page)
     page.goto(f"{address}/")
     page.wait_for_selector("#attention-view .xtick")
     box = page.locator("#source-text textarea")
@@ -41,6 +37,5 @@ def test_a_sentence_is_translated_and_drawn_below_the_path(address: str, browser
     page.screenshot(path=SCREENSHOTS / "hosting.png")
     context.close()
     assert problems == []
-    outside = [url for url in asked if "://" in url and not url.startswith(f"{address}/")]
-    assert outside == [], "something was asked for above the path or of another host"
+    assert elsewhere(asked, address) == [], "something was asked for above the path or of another host"
     assert any("plotly.min.js" in url for url in asked)

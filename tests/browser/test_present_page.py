@@ -259,10 +259,9 @@ def test_full_screen_is_entered_and_left(open_page: Callable[..., Page]) -> None
     page = stage(open_page)
     full = "wanted => (document.fullscreenElement === document.documentElement) === wanted"
     for key in ("f", "f", "F", "Escape"):
-        wanted, tries = not page.evaluate("Boolean(document.fullscreenElement)"), 10
-        while tries:
+        wanted = not page.evaluate("Boolean(document.fullscreenElement)")
+        for _ in range(10):
             page.keyboard.press(key)
-            tries -= 1
             with contextlib.suppress(TimeoutError):
                 page.wait_for_function(full, arg=wanted, timeout=6000)
                 break

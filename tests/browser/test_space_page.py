@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from seq2seq.demo import tools
-from tests.browser.conftest import started
+from tests.browser.conftest import elsewhere, started, watched
 from tests.space import AS_A_SPACE, FRENCH, example
 
 # Of the package that the Hub adds, what Gradio calls there: it wraps functions, and waits for changes of the code.
@@ -27,11 +27,7 @@ def test_a_space_opens_with_its_example_and_asks_for_nothing_in_vain(browser: Br
     with started(tmp_path / "app.log", **AS_A_SPACE, PYTHONPATH=str(tmp_path / "stub")) as address:
         page = browser.new_page()
         page.set_default_timeout(60_000)
-        asked, problems = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("response", lambda answer: problems.append(answer.url) if answer.status >= 400 else None)
+        asked, problems = watched(page)
         page.goto(f"{address}/")
         page.wait_for_selector("#attention-view .xtick")
         french = page.locator(f"#{FRENCH} textarea, #{FRENCH} input")
@@ -44,7 +40,7 @@ def test_a_space_opens_with_its_example_and_asks_for_nothing_in_vain(browser: Br
         expect(page.locator("#attention-view .ytick text")).to_have_text(["Un", "chien", "dort", "."])
         page.close()
         assert problems == []
-        assert [url for url in asked if "://" in url and not url.startswith(f"{address}/")] == []
+        assert elsewhere(asked, address) == []
         if tools.wanted():
             with urllib.request.urlopen(f"{address}/gradio_api/mcp/schema", timeout=60) as answer:
                 names = [tool["name"] for tool in json.load(answer)]
