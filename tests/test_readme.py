@@ -171,3 +171,12 @@ def test_shipped_files_are_small_enough_for_a_space() -> None:
     for folder in {path.parent for path in (ROOT / "checkpoints").glob("*/*.*")}:
         for name in ("config.json", "model.safetensors", "tokenizer.json", "metrics.json", "README.md"):
             assert (folder / name).is_file(), f"{folder} has no {name}"
+
+
+DOCUMENTS = [ROOT / "README.md", *ROOT.glob(".github/*.md"), *ROOT.glob("checkpoints/**/*.md")]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_row_of_a_table_has_a_cell_for_each_column(path: Path) -> None:
+    for table in re.findall(r"^(.*\n\|---.*\n(?:.+\n)*)", path.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        assert len({len(re.split(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, table
