@@ -44,6 +44,8 @@ READ_AT_ONCE = 64
 """Places that are read alone in one batch: each takes a copy of the whole memory."""
 MAX_COST = 10_000
 """Pieces that may be read and written for one occlusion map of a visitor's: about what a sentence of 60 words takes."""
+HIDING = "Hiding each word of so long a sentence in turn takes too long. Please shorten it."
+READING = "Reading each word of so long a sentence alone takes too long. Please shorten it."
 
 
 def occlusion(translator: Translator, translation: Translation) -> np.ndarray:
@@ -74,11 +76,12 @@ def read_again(translator: Translator, translation: Translation) -> Pieces:
     return source
 
 
-def check_occlusion(translation: Translation) -> None:
-    """Raises TextError if an occlusion map would take too long: it reads and writes the sentence pair once for each word."""
+def check_occlusion(translation: Translation, otherwise: str = HIDING) -> None:
+    """Raises TextError, which says `otherwise`, if an occlusion map would take too long: it reads and writes the sentence pair
+    once for each word. So does a `posterior`, nearly."""
     pair = len(translation.source_pieces) + len(translation.target_pieces)
     if len(translation.source_words) * pair > MAX_COST:
-        raise TextError("Hiding each word of so long a sentence in turn takes too long. Please shorten it.")
+        raise TextError(otherwise)
 
 
 def per_word(log_probs: np.ndarray, translation: Translation) -> np.ndarray:
@@ -187,7 +190,7 @@ def moved(before: Translation, after: Translation) -> list[tuple[int, int, int]]
 
 def read_from(translator: Translator, translation: Translation) -> tuple[Translation, str]:
     """The `posterior`, and what it says in a sentence. Raises TextError for a sentence that would take too long."""
-    check_occlusion(translation)
+    check_occlusion(translation, READING)
     after = posterior(translator, translation)
     found = moved(translation, after)
     if not found:

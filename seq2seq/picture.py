@@ -72,7 +72,11 @@ class Panel(NamedTuple):
 def _panel(side: Side, sheet: Sheet) -> Panel:
     shown = grid(side.translation, pieces=sheet.pieces, show_eos=sheet.show_eos, language=sheet.language)
     drawn = shown.weights is not None and 0 < shown.weights.size <= MAX_CELLS
-    inner = _heatmap(shown, sheet.language) if drawn else sentences([side.translation.translation, _said(side, sheet)])
+    if drawn:
+        shares = "probability" if side.translation.posterior else "of a word’s attention"
+        inner = _heatmap(shown, translate(shares, sheet.language), sheet.language)
+    else:
+        inner = sentences([side.translation.translation, _said(side, sheet)])
     title = f'<text y="{TITLE}" font-size="{TITLE}" font-weight="600">{text(side.title)}</text>\n'
     top = TITLE + 16
     body = f'{title}<g transform="translate(0 {top})">\n{inner.body}\n</g>'
@@ -87,8 +91,8 @@ def _said(side: Side, sheet: Sheet) -> str:
     return caption(side.translation, show_eos=sheet.show_eos, language=sheet.language)
 
 
-def _heatmap(shown: Grid, language: str) -> Panel:
-    """Cells, words around them, and what the colours mean."""
+def _heatmap(shown: Grid, shares: str, language: str) -> Panel:
+    """Cells, words around them, and what the colours mean: shares of what."""
     assert shown.weights is not None, "without attention there are no cells"
     T, S = len(shown.rows), len(shown.columns)
     rows, columns = ([short(word) for word in words] for words in (shown.rows, shown.columns))
@@ -109,7 +113,7 @@ def _heatmap(shown: Grid, language: str) -> Panel:
         )
         lines += _cells(shown.weights[t], left, y, cell_width, cell_height, numbers=max(T, S) <= NUMBERS_UP_TO)
     bottom = top + T * cell_height + 18
-    key = legend(left, bottom, translate("of a word’s attention", language), language)
+    key = legend(left, bottom, shares, language)
     return Panel("\n".join([*lines, key.body]), max(left + max(edge, S * cell_width), key.width), key.height)
 
 

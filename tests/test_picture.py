@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,6 +41,14 @@ def test_every_word_is_text_and_every_weight_a_cell(translator):
     fills = np.array([cell.get("fill") for cell in cells]).reshape(weights.shape)
     expected = [[colour(float(weight)) for weight in row] for row in weights]
     assert fills.tolist() == expected
+
+
+def test_the_colours_of_a_posterior_are_no_attention(translator):
+    made = translator.translate(ENGLISH[0])
+    if made.attention is not None:
+        assert "of a word’s attention" in words(drawn(to_svg(sheet(made))))
+        root = drawn(to_svg(sheet(replace(made, posterior=True))))
+        assert "probability" in words(root) and "of a word’s attention" not in words(root)
 
 
 def test_the_ground_is_white_and_the_size_is_said(translator):
