@@ -138,9 +138,8 @@ def unknown_words(caption: str) -> list[str]:
 def read_caption(caption: str) -> Scene:
     """The scene that a caption in either language describes. Raises SceneError, which names words outside of the grammars."""
     if unknown := unknown_words(caption):
-        raise SceneError(
-            Said("These words are not in the grammar of the scenes: {words}.", words=", ".join(unknown[:10]))
-        )
+        words = ", ".join(word[:30] for word in unknown[:10])
+        raise SceneError(Said("These words are not in the grammar of the scenes: {words}.", words=words))
     for number, grammar in enumerate(GRAMMARS.values(), 1):
         try:
             return grammar.read(caption)

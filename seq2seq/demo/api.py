@@ -12,11 +12,13 @@ import gradio as gr
 
 from seq2seq import comparison
 from seq2seq.batch import read_file
-from seq2seq.demo import models
+from seq2seq.demo import models, picture_pairs
 from seq2seq.demo.batch_tab import OBJECTS_FILE, RUNS, TABLE_FILE, written
+from seq2seq.demo.picture_pairs import CAPTIONERS, PAINTERS
 from seq2seq.demo.visitor import message_of
 from seq2seq.explain import read_from, verdict, weigh, what_if
 from seq2seq.inside import open_up
+from seq2seq.scenes import parse_code
 from seq2seq.translation import DIGITS
 from seq2seq.translator import SearchError, TextError
 from seq2seq.upload import ENDINGS
@@ -147,6 +149,33 @@ def compare(text: str, left: str = "en-fr-plain", right: str = models.DEFAULT, r
     with refusals():
         sides = models.translator(left), models.translator(right)
         return comparison.compare(*sides, text, reference).to_dict()
+
+
+def caption(scene: str, checkpoint: str = CAPTIONERS[-1]) -> dict[str, Any]:
+    """Put a drawn scene into words, and say at which of 8 × 8 places of the picture each word was read.
+
+    Parameters:
+        scene: Its objects, each with the pixel of 64 × 64 in its middle: "small red star 10 10, large blue square 53 32".
+        checkpoint: The model, by the name of its folder: scenes-caption-additive or scenes-caption-plain.
+    """
+    check_strings(scene=scene, checkpoint=checkpoint)
+    with refusals():
+        return picture_pairs.caption(checkpoint, parse_code(scene)).to_dict()
+
+
+def paint(text: str, checkpoint: str = PAINTERS[-1]) -> dict[str, Any]:
+    """Paint a description of a scene in 16 × 16 cells, row by row, and say by which of its words each cell was painted.
+
+    A word of the translation is a cell, and its last letter is the colour: w, r, g, b, y, p, k for white, red, green, blue,
+    yellow, purple and black.
+
+    Parameters:
+        text: The description, in English or French, in the words of the page's examples.
+        checkpoint: The model, by the name of its folder: scenes-draw-additive or scenes-draw-plain.
+    """
+    check_strings(text=text, checkpoint=checkpoint)
+    with refusals():
+        return picture_pairs.painting(checkpoint, text).to_dict()
 
 
 def batch(

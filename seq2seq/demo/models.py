@@ -31,6 +31,7 @@ DEFAULT = "en-fr-additive"
 REFUSALS = (TextError, SearchError, CheckpointError, DataError, SceneError, torch.OutOfMemoryError)
 """Errors of which the visitor is `told`."""
 WITH, WITHOUT = "With attention ({kind})", "Without attention ({kind})"
+NO_MODEL = "There is no model “{name}” here. Choose one of: {known}."
 UNREADABLE = "Cannot be read ({name})"
 LANGUAGE_NAMES = {"en": "English", "fr": "French"}
 """What the page calls the languages; any other has its code."""
@@ -84,9 +85,7 @@ _batching = cache(Batcher)
 def load(name: str) -> Translator:
     """Reads one of `names()` from its folder. Raises CheckpointError for any other name: a visitor must not open a path."""
     if name not in names():
-        raise CheckpointError(
-            Said("There is no model “{name}” here. Choose one of: {known}.", name=name[:40], known=", ".join(names()))
-        )
+        raise CheckpointError(Said(NO_MODEL, name=name[:40], known=", ".join(names())))
     # One sentence is too small for threads to share, and many callers keep the cores busy by themselves: on two busy cores
     # two threads of torch, which wait for each other without sleeping, took 5 times the processor time of one.
     torch.set_num_threads(1)

@@ -83,6 +83,8 @@ def build() -> gr.Blocks:
         gr.api(api.inside, api_name="inside", concurrency_limit=4)
         gr.api(api.ask, api_name="ask", concurrency_limit=4)
         gr.api(api.highlight, api_name="highlight", concurrency_limit=4)
+        gr.api(api.caption, api_name="caption", concurrency_limit=4)
+        gr.api(api.paint, api_name="paint", concurrency_limit=4)
         api.batch_endpoint()
         gr.HTML(laid(HEADER, device=escape(models.device_name())))
         Presenter(presenter(translate_tab.EXAMPLES_OF | {"pictures": PREPARED}), elem_id="presenter")

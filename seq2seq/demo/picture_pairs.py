@@ -3,20 +3,23 @@ and for what is taken away of them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from seq2seq.checkpoint import CheckpointError
 from seq2seq.data import DataError
 from seq2seq.demo import links, models
 from seq2seq.demo.picture_board import SHOWN_PIXELS, caption_board, painting_board
 from seq2seq.demo.visitor import say
 from seq2seq.grammar import read_caption, unknown_words
+from seq2seq.language import Said
 from seq2seq.scenes import PIXELS, Scene, SceneError, parse_code
 from seq2seq.sources import cut
 from seq2seq.translation import Translation
-from seq2seq.translator import clean
+from seq2seq.translator import Translator, clean
 
 CAPTIONERS = ("scenes-caption-plain", "scenes-caption-additive")
 PAINTERS = ("scenes-draw-plain", "scenes-draw-additive")
@@ -45,13 +48,33 @@ def label(name: str) -> str:
     return say(models.described(name))
 
 
+def chosen(name: str, among: tuple[str, ...]) -> Translator:
+    """The model of that name. Raises CheckpointError for any but those: a visitor must not open a path."""
+    if name not in among:
+        raise CheckpointError(Said(models.NO_MODEL, name=name[:40], known=", ".join(among)))
+    return models.picture_model(name)
+
+
+def caption(name: str, scene: Scene) -> Translation:
+    """What one of CAPTIONERS says of a scene. Errors are among `models.REFUSALS`."""
+    return chosen(name, CAPTIONERS).translate(scene.code)
+
+
+def painting(name: str, text: str) -> Translation:
+    """What one of PAINTERS makes of a description. Errors are among `models.REFUSALS`."""
+    text = described(text)
+    _, warnings = understood(text)
+    made = chosen(name, PAINTERS).translate(text.lower())
+    return replace(made, warnings=(*made.warnings, *warnings))
+
+
 def captions(asked: Asked, play: bool = False) -> Pair:
     """Both captions of a picture. Errors are among `models.REFUSALS`."""
     code, pixels, warning = asked
     if pixels is None:
         scene = parse_code(code)
         image = scene.draw(SHOWN_PIXELS // PIXELS)
-        made = [models.picture_model(name).translate(scene.code) for name in CAPTIONERS]
+        made = [caption(name, scene) for name in CAPTIONERS]
     else:
         scene, image, source = None, Image.fromarray(pixels), cut(pixels)
         made = [models.picture_model(name).answer("", source) for name in CAPTIONERS]
@@ -64,16 +87,19 @@ def captions(asked: Asked, play: bool = False) -> Pair:
 
 def paintings(text: str, play: bool = False) -> Pair:
     """Both paintings of a description. Errors are among `models.REFUSALS`."""
+    text = described(text)
+    scene, _ = understood(text)
+    made = [painting(name, text) for name in PAINTERS]
+    boards = [painting_board(one, label(one.checkpoint), scene, play) for one in made]
+    boards[0]["link"] = links.query(links.PICTURES, text=text, way=links.PAINT)
+    return Pair(made, boards)
+
+
+def described(text: str) -> str:
+    """The description, `clean`. Errors are among `models.REFUSALS`."""
     if not text.strip():
         raise DataError(NO_TEXT)
-    cleaned = clean(text)
-    scene, warning = understood(cleaned)
-    made = [models.picture_model(name).translate(cleaned.lower()) for name in PAINTERS]
-    boards = [painting_board(one, label(one.checkpoint), scene, play) for one in made]
-    for board in boards:
-        board["warnings"] += warning
-    boards[0]["link"] = links.query(links.PICTURES, text=cleaned, way=links.PAINT)
-    return Pair(made, boards)
+    return clean(text)
 
 
 def understood(text: str) -> tuple[Scene | None, list[str]]:
@@ -83,4 +109,4 @@ def understood(text: str) -> tuple[Scene | None, list[str]]:
     except SceneError as error:
         if unknown_words(text):
             raise
-        return None, [say(NOT_A_SENTENCE, reason=error.args[0])]
+        return None, [Said(NOT_A_SENTENCE, reason=error.args[0])]

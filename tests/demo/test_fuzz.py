@@ -13,11 +13,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seq2seq.demo import models
+from seq2seq.demo.picture_pairs import CAPTIONERS, PAINTERS
 from tests.demo.test_guard import CALL, Served, send, serving
 
-ENDPOINTS = ("ask", "batch", "compare", "highlight", "inside", "translate")
+ENDPOINTS = ("ask", "batch", "caption", "compare", "highlight", "inside", "paint", "translate")
 WORDS = st.sampled_from(
-    ("A dog sleeps.", "dog", "", " ", "\x00\ud800", "<b>x</b> ${1}", "../../etc/passwd", "é" * 1001)
+    (
+        "A dog sleeps.",
+        "dog",
+        "a small star",
+        "small red star 10 10",
+        "",
+        " ",
+        "\x00\ud800",
+        "<b>x</b> ${1}",
+        "../../etc/passwd",
+        "é" * 1001,
+    )
 )
 NUMBERS = st.one_of(st.integers(-2, 6), st.sampled_from((1.0, 2.5, -1e308, 10**30)))
 ANYTHING = st.recursive(
@@ -46,7 +58,7 @@ def described(served) -> dict[str, Any]:
 def right(parameter: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Values of the type that the description names."""
     if parameter["parameter_name"] in ("checkpoint", "left", "right"):
-        return st.sampled_from(models.names())
+        return st.sampled_from((*models.names(), *CAPTIONERS, *PAINTERS))
     kinds = {"string": WORDS, "number": NUMBERS, "integer": NUMBERS}
     return kinds.get(parameter["type"].get("type"), FILES)
 

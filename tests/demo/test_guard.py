@@ -32,6 +32,8 @@ from seq2seq.checkpoint import CheckpointError
 from seq2seq.demo import build, guard, launch_options, models
 from seq2seq.demo.guard import BURST, CLIENTS, MAX_BODY, MAX_CALL, MAX_UPLOAD, RATE, Buckets, Guard, address
 from seq2seq.demo.page import ANSWERS
+from seq2seq.demo.picture_pairs import CAPTIONERS, PAINTERS
+from seq2seq.demo.pictures_tab import DESCRIPTIONS, SCENES
 from seq2seq.translation import Translation
 from seq2seq.translator import MAX_CHARACTERS
 from seq2seq.upload import MAX_BYTES, too_large
@@ -745,6 +747,8 @@ ENDPOINTS = {
     "highlight": (TEXT, models.DEFAULT),
     "inside": (TEXT, models.DEFAULT),
     "compare": (TEXT, "en-fr-plain", models.DEFAULT, ""),
+    "caption": (SCENES[0], CAPTIONERS[0]),
+    "paint": (DESCRIPTIONS[0], PAINTERS[0]),
     "batch": (None, models.DEFAULT, 1),
 }
 

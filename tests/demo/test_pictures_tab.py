@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seq2seq.demo import links, models, pictures_tab
+from seq2seq.demo import api, links, models, pictures_tab
 from seq2seq.demo.picture_pairs import Asked
 from seq2seq.demo.scene_editor import editor
 from seq2seq.grammar import caption_of, read_caption
-from seq2seq.scenes import CELLS, SIDE, parse_code
+from seq2seq.scenes import BACKGROUND, CELLS, COLOURS, LETTERS, SIDE, parse_code
 from seq2seq.upload import MAX_PIXELS
 from tests.demo.test_links import opened
 
@@ -42,6 +42,38 @@ def test_a_caption_board_shows_what_the_model_says(code: str) -> None:
     assert weights.shape == (len(additive["words"]), SIDE * SIDE) and not additive["note"]
     assert np.allclose(weights.sum(axis=1), 1, atol=0.01)
     assert list(table.iloc[:, 0]) == additive["words"] and plain["link"].endswith("tab=pictures")
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_api_answers_with_what_is_shown(place: int) -> None:
+    boards, painted = pictures_tab.describe(Asked(CODE))[place], pictures_tab.paint(TEXT)[place]
+    answer = api.caption(CODE, pictures_tab.CAPTIONERS[place])
+    assert (answer["text"], answer["translation"]) == (CODE, boards["said"])
+    cells = api.paint(TEXT, pictures_tab.PAINTERS[place])
+    colours = {letter: COLOURS[name] for name, letter in LETTERS.items()} | {BACKGROUND: "#ffffff"}
+    found = [colours[word[-1]] for word in cells["translation"].split()]
+    assert found == [painted["palette"][cell] for cell in painted["cells"]]
+    for answered, board in ((answer, boards), (cells, painted)):
+        assert (answered["attention"] is None) == (board["weights"] is None) == (place == 0)
+        json.dumps(answered, allow_nan=False)
+    if place:
+        assert np.allclose(np.array(answer["attention"])[:-1], boards["weights"], atol=1e-4)
+        assert np.allclose(np.array(cells["attention"])[: CELLS * CELLS, :-1].T, painted["weights"], atol=1e-4)
+
+
+def test_the_api_refuses_in_a_line() -> None:
+    for ask, wrong in (
+        (lambda: api.caption("a dog"), "is no object"),
+        (lambda: api.caption(CODE, "en-fr-additive"), "Choose one of: scenes-caption-plain, scenes-caption-additive"),
+        (lambda: api.caption(CODE, "../checkpoints/scenes-caption-plain"), "There is no model"),
+        (lambda: api.paint("a pink elephant"), "pink, elephant"),
+        (lambda: api.paint(" "), "Type a description first"),
+        (lambda: api.paint(TEXT, pictures_tab.CAPTIONERS[0]), "There is no model"),
+        (lambda: api.paint(["a"]), "text must be a string"),
+    ):
+        with pytest.raises(gr.Error, match=wrong):
+            ask()
+    assert any("not a sentence of the grammar" in said for said in api.paint("red circle a")["warnings"])
 
 
 @pytest.mark.parametrize("text", pictures_tab.DESCRIPTIONS)

@@ -17,7 +17,7 @@ from seq2seq.demo import api, launch_options, models, tools
 from tests.hosting import NGINX, NO_NGINX, ROOT, behind_nginx
 
 TEXT = "A man in a blue shirt is riding a bicycle."
-TOOLS = ("translate", "compare", "inside", "ask", "highlight")
+TOOLS = ("translate", "compare", "inside", "ask", "highlight", "caption", "paint")
 needs_mcp = pytest.mark.skipif(find_spec("mcp") is None, reason="the package mcp is not installed; see the extra `mcp`")
 
 
@@ -76,8 +76,8 @@ def test_the_tools_are_the_public_api_and_say_what_they_do(address) -> None:
     listed = {tool.name: tool for tool in talk(address, lambda session: session.list_tools()).tools}
     assert tuple(listed) == TOOLS
     for name, tool in listed.items():
-        assert tool.description == getattr(api, name).__doc__.split("\n")[0]
-        assert tool.inputSchema["required"] == ["text"]
+        assert tool.description.startswith(getattr(api, name).__doc__.split("\n")[0])
+        assert tool.inputSchema["required"] == ["scene" if name == "caption" else "text"]
         assert all(one["description"] for one in tool.inputSchema["properties"].values())
 
 
@@ -91,7 +91,8 @@ def test_a_tool_answers_as_the_translator_does(address) -> None:
 @needs_mcp
 @pytest.mark.parametrize("tool", TOOLS[1:])
 def test_every_tool_answers_with_an_object(address, tool) -> None:
-    refused, text = call(address, tool, text="A dog sleeps.")
+    asked = {"caption": {"scene": "small red star 10 10"}, "paint": {"text": "a small red star in the middle"}}
+    refused, text = call(address, tool, **asked.get(tool, {"text": "A dog sleeps."}))
     assert not refused and isinstance(json.loads(text), dict)
 
 
