@@ -37,8 +37,8 @@ KINDS = {
 }
 """What a card says a model is, by its task."""
 MEASURES = {
-    "exact": "all of it", "size": "size", "colour": "colour", "shape": "shape", "where": "where", "cells": "cells",
-    "painted": "cells of objects", "whole": "whole objects", "pointing": "looked at the right thing",
+    "exact": "all of it", "new": "new objects", "size": "size", "colour": "colour", "shape": "shape", "where": "where",
+    "cells": "cells", "painted": "cells of objects", "whole": "whole objects", "pointing": "looked at the right thing",
 }  # fmt: skip
 """What `evaluate --truth` measures."""
 KNOWN = (

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seq2seq.config import PAD, ModelConfig
+from seq2seq.scenes import SIDE
 
 
 class Encoded(NamedTuple):
@@ -104,11 +105,16 @@ class PictureEncoder(nn.Module):
             )
             for _ in range(2)
         )
+        self.narrow = nn.Conv2d(H, 32, 1)
+        self.whole = nn.Linear(32 * SIDE**2, H)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, src: Tensor, src_lengths: Tensor) -> Encoded:
-        """src (B, S, N) bytes of S = side² places, row by row, src_lengths (B,) -> Encoded. The summary is the mean of
-        the memory."""
+        """src (B, S, N) bytes of S = SIDE² places, row by row, src_lengths (B,) -> Encoded.
+
+        The summary is a linear layer over all places at once, as in "Show and Tell" (Vinyals et al. 2015): of their mean a
+        decoder without attention hardly learned colours.
+        """
         B, S, _ = src.shape
         side = round(S**0.5)
         pixels = src.view(B, side, side, self.step, self.step, 3).permute(0, 5, 1, 3, 2, 4)
@@ -118,8 +124,9 @@ class PictureEncoder(nn.Module):
         for neighbours in self.rounds:
             found = found + neighbours(found)
         memory = found.flatten(2).transpose(1, 2)
+        summary = torch.relu(self.whole(torch.relu(self.narrow(found)).flatten(1)))
         mask = torch.ones(B, S, dtype=torch.bool, device=src.device)
-        return Encoded(self.dropout(memory), mask, self.dropout(memory.mean(1)))
+        return Encoded(self.dropout(memory), mask, self.dropout(summary))
 
 
 def with_place(picture: Tensor) -> Tensor:

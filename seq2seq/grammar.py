@@ -40,7 +40,7 @@ class Grammar:
 
     def read(self, caption: str) -> Scene:
         """The scene that a caption describes. Raises SceneError."""
-        clauses = [" ".join(clause.lower().split()) for clause in caption.rstrip(" .").split(",")]
+        clauses = [" ".join(clause.lower().split()) for clause in caption.split(",")]
         objects = {self.object(Thing(*kind, 0, 0)): kind for kind in KINDS}
         things: list[Thing] = []
         for clause in clauses:
@@ -128,27 +128,31 @@ def caption_of(scene: Scene, language: str = "en") -> str:
     return GRAMMARS[language].tell(scene)
 
 
-def unknown_words(caption: str) -> list[str]:
-    """The words of a description that are in no grammar, in their order."""
+END = " .!?"
+"""What a description may end with; it means nothing."""
+WORD = re.compile(r"[^\s,]+")
+
+
+def check_words(caption: str) -> None:
+    """Raises SceneError that names the words of a description which are in no grammar, and for one without words."""
     known = GRAMMARS["en"].words() | GRAMMARS["fr"].words()
-    found = re.findall(r"[^\s,.]+", caption)
-    return [word for word in dict.fromkeys(found) if word.lower() not in known]
+    found = WORD.findall(caption.rstrip(END))
+    if not found:
+        raise SceneError("There are no words in this description.")
+    if unknown := [word for word in dict.fromkeys(found) if word.lower() not in known]:
+        words = ", ".join(word[:30] for word in unknown[:10])
+        raise SceneError(Said("These words are not in the grammar of the scenes: {words}.", words=words))
 
 
 def read_caption(caption: str) -> Scene:
-    """The scene that a caption in either language describes. Raises SceneError, which names words outside of the grammars."""
-    if unknown := unknown_words(caption):
-        words = ", ".join(word[:30] for word in unknown[:10])
-        raise SceneError(Said("These words are not in the grammar of the scenes: {words}.", words=words))
-    for number, grammar in enumerate(GRAMMARS.values(), 1):
-        try:
+    """The scene that a caption in either language describes. Raises SceneError, as `check_words` and for no sentence."""
+    check_words(caption)
+    caption = caption.rstrip(END)
+    used = {word.lower() for word in WORD.findall(caption)}
+    for grammar in GRAMMARS.values():
+        if used <= grammar.words():
             return grammar.read(caption)
-        except SceneError:
-            # Of the two complaints the one about the language that it is in.
-            fits = set(re.findall(r"[^\s,.]+", caption.lower())) <= grammar.words()
-            if fits or number == len(GRAMMARS):
-                raise
-    raise AssertionError("unreachable")
+    raise SceneError("Some of these words are English and some are French; write all of them in one language.")
 
 
 def content_words(caption: str, sizes: bool = True) -> dict[int, int]:

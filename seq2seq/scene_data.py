@@ -9,7 +9,7 @@ from pathlib import Path
 from seq2seq.checkpoint import write_beside
 from seq2seq.grammar import GRAMMARS, caption_of, content_words
 from seq2seq.scenes import CELLS, SPLITS, Scene, cell_words, painting, scenes
-from seq2seq.sources import SceneReader, save_tokenizers
+from seq2seq.sources import DescriptionReader, SceneReader, save_tokenizers
 from seq2seq.tokenizer import Tokenizer
 
 CAPTION, DRAW = "scenes-caption", "scenes-draw"
@@ -60,7 +60,7 @@ def write_scenes(out: Path, counts: dict[str, int], seed: int = 1) -> list[Path]
             if split == "train":
                 made[out / f"{name}.{split}.links.gz"] = packed(links)
     words = caption_tokenizer()
-    readers = {CAPTION: (SceneReader(), words), DRAW: (words, Tokenizer.of_words(cell_words()))}
+    readers = {CAPTION: (SceneReader(), words), DRAW: (DescriptionReader(words), Tokenizer.of_words(cell_words()))}
     for name, both in readers.items():
         made[out / f"{name}.tokenizer.json"] = save_tokenizers(*both).encode()
     for path, content in made.items():

@@ -129,6 +129,10 @@ class Scene:
         for thing in self.things:
             if min(thing.box) < 0 or max(thing.box) > PIXELS:
                 raise SceneError("An object stands partly outside of the picture; move it.")
+            left, top, right, bottom = thing.box
+            corners = {(y * GRID // PIXELS, x * GRID // PIXELS) for x in (left, right - 1) for y in (top, bottom - 1)}
+            if corners != {thing.place}:
+                raise SceneError("An object stands across the edge of its place of the 3 × 3; move it.")
         object.__setattr__(self, "things", tuple(sorted(self.things, key=lambda thing: thing.place)))
 
     @property

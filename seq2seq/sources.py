@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from seq2seq.grammar import END, check_words
 from seq2seq.scenes import PIXELS, SIDE, parse_code
 from seq2seq.tokenizer import Pieces, Tokenizer
 
@@ -64,8 +65,25 @@ def cut(pixels: np.ndarray) -> Pieces:
     return Pieces(ids, PLACES, PLACES, tuple(range(SIDE * SIDE)), blank=WHITE)
 
 
-READERS = {"scene": SceneReader}
-"""Readers other than tokenizers, by what the file says."""
+class DescriptionReader:
+    """Reads descriptions of scenes as its tokenizer does, in lower case and without a full stop. Words that are in no grammar
+    are refused: in pieces, the tokenizer could read them, and a painter would guess."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.unknown_id = tokenizer.unknown_id
+
+    def __len__(self) -> int:
+        return len(self.tokenizer)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[Pieces]:
+        """Raises SceneError."""
+        for text in texts:
+            check_words(text)
+        return self.tokenizer.encode_batch([text.lower().rstrip(END) for text in texts])
+
+    def to_json(self) -> str:
+        return json.dumps({"reader": "description", "tokenizer": json.loads(self.tokenizer.to_json())})
 
 
 def load_tokenizers(path: str | Path) -> tuple[Reader, Tokenizer]:
@@ -80,10 +98,14 @@ def load_tokenizers(path: str | Path) -> tuple[Reader, Tokenizer]:
         joint = Tokenizer.from_json(text, str(path))
         return joint, joint
     source = both["source"]
-    if isinstance(source, dict) and source.keys() == {"reader"} and source["reader"] in list(READERS):
-        reader = READERS[source["reader"]]()
+    where = f"{path}, source,"
+    reader: Reader
+    if source == {"reader": "scene"}:
+        reader = SceneReader()
+    elif isinstance(source, dict) and source.keys() == {"reader", "tokenizer"} and source["reader"] == "description":
+        reader = DescriptionReader(Tokenizer.from_json(json.dumps(source["tokenizer"]), where))
     else:
-        reader = Tokenizer.from_json(json.dumps(source), f"{path}, source,")
+        reader = Tokenizer.from_json(json.dumps(source), where)
     return reader, Tokenizer.from_json(json.dumps(both["target"]), f"{path}, target,")
 
 

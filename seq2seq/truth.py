@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from seq2seq.data import DataError, Pair
 from seq2seq.grammar import NAMES, caption_of, content_words, read_caption
-from seq2seq.scenes import CELLS, Scene, SceneError, cells_of_place, painted, parse_code
+from seq2seq.scenes import (
+    CELLS,
+    COLOURS,
+    HELD_OUT,
+    SHAPES,
+    SIZES,
+    Scene,
+    SceneError,
+    cells_of_place,
+    painted,
+    parse_code,
+)
 from seq2seq.translation import Translation
 from seq2seq.translator import Translator
 
 ATTRIBUTES = ("size", "colour", "shape", "where")
+KNOWN = {"size": SIZES, "colour": COLOURS, "shape": SHAPES}
+"""The words for each of them but the last."""
 
 
 def evaluate_truth(translator: Translator, pairs: Sequence[Pair]) -> dict[str, Any]:
@@ -50,9 +64,9 @@ def shares(judged: Iterable[Judged]) -> dict[str, float]:
 
 
 def judge_caption(scene: Scene, made: Translation) -> Judged:
-    """exact: the whole caption. ATTRIBUTES: of the n-th object told, against the n-th of the scene; "where" is its place
-    or how it stands to the one before. pointing: words for shape and colour whose highest weight falls on a place in the box of
-    the object they name, the n-th again."""
+    """exact: the whole caption. new: objects of HELD_OUT of which all that is told is right. ATTRIBUTES: of the n-th object
+    told, against the n-th of the scene; "where" is its place or how it stands to the one before. pointing: words for shape and
+    colour whose highest weight falls on a place in the box of the object they name, the n-th again."""
     said = [clause.split() for clause in made.translation.split(",")]
     truth = [clause.split() for clause in caption_of(scene).split(",")]
     right = dict.fromkeys(ATTRIBUTES, 0)
@@ -60,12 +74,14 @@ def judge_caption(scene: Scene, made: Translation) -> Judged:
         words = said[n] if n < len(said) else []
         own = {"size": thing.size, "colour": thing.colour, "shape": thing.shape}
         for name, word in own.items():
-            right[name] += word in words
+            right[name] += [one for one in words if one in KNOWN[name]] == [word]
         rest = [[word for word in side if word not in own.values()] for side in (words, clause)]
         # A wrong word for an attribute is not a wrong place.
         right["where"] += [w for w in rest[0] if w not in NAMES] == rest[1]
     count = len(scene.things)
-    judged = {"exact": (int(made.translation == caption_of(scene)), 1)} | {k: (v, count) for k, v in right.items()}
+    judged = {"exact": (int(made.translation == caption_of(scene)), 1)}
+    judged |= new_ones(scene, [words == clause for words, clause in zip_longest(said, truth)])
+    judged |= {k: (v, count) for k, v in right.items()}
     if made.attention is None:
         return judged
     naming = content_words(made.translation, sizes=False)
@@ -76,10 +92,16 @@ def judge_caption(scene: Scene, made: Translation) -> Judged:
     return judged | {"pointing": (sum(hits), len(hits))}
 
 
+def new_ones(scene: Scene, right: Sequence[bool]) -> Judged:
+    """right: whether each object is. -> of those of HELD_OUT, if there are any."""
+    found = [good for thing, good in zip(scene.things, right) if thing[:3] in HELD_OUT]
+    return {"new": (sum(found), len(found))} if found else {}
+
+
 def judge_painting(scene: Scene, made: Translation) -> Judged:
-    """exact: the whole painting. cells: single cells. painted: those that are not background in the truth. whole:
-    places of objects of which every cell is right. pointing: cells of objects whose highest weight falls on a word that
-    names this object."""
+    """exact: the whole painting. cells: single cells. painted: those that are not background in the truth. whole: places of
+    objects of which every cell is right; new: those of HELD_OUT among them. pointing: cells of objects whose highest weight
+    falls on a word that names this object."""
     truth, found = scene.cells(), painted(made.translation.split())
     right = [a == b for a, b in zip(truth, found)]
     own = [i for i, letter in enumerate(truth) if letter != "w"]
@@ -89,7 +111,7 @@ def judge_painting(scene: Scene, made: Translation) -> Judged:
         "cells": (sum(right), len(right)),
         "painted": (sum(right[i] for i in own), len(own)),
         "whole": (sum(objects), len(objects)),
-    }
+    } | new_ones(scene, objects)
     if made.attention is None:
         return judged
     naming = content_words(made.text)

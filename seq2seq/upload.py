@@ -22,7 +22,8 @@ T = TypeVar("T")
 PICTURE_FORMATS = ("PNG", "JPEG")
 """By what stands in the file, whatever its name says. Others are refused: an SVG is a program, a GIF may be a film."""
 MAX_PIXELS = 16_000_000
-"""Of a picture; decoded they take 64 MB. Its header tells before anything is decoded."""
+"""Of a picture; decoded they take 64 MB, and with transparency twice that for a moment. Its header tells before anything is
+decoded."""
 
 
 def read_upload(path: str | Path, read: Callable[[Path], Iterable[T]], max_rows: int) -> list[T]:
@@ -93,11 +94,11 @@ def next_batch(texts: Sequence[str], count: int, characters: int = BATCH_CHARACT
 
 
 def read_picture(path: str | Path, side: int) -> Image.Image:
-    """A picture of `side` × `side` pixels on white, from a PNG or JPEG file: turned upright, shrunk whole, its
-    transparency gone.
+    """A picture of `side` × `side` pixels on white, from a PNG or JPEG file: turned upright, whole, its transparency gone.
 
     Raises DataError, with a message that names the file and says what to do. Size and kind are looked at before it is decoded.
     """
+    import numpy as np
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = Path(path)
@@ -120,7 +121,13 @@ def read_picture(path: str | Path, side: int) -> Image.Image:
                     )
                 )
             image.draft("RGB", (4 * side, 4 * side))  # a JPEG need not be decoded larger than this
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            image = ImageOps.exif_transpose(image)
+            if image.mode.startswith("I"):  # 16 bits of grey, of which a conversion would keep what is below 256
+                image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+            elif image.mode not in ("L", "LA", "RGB", "RGBA"):
+                image = image.convert("RGBA")
+            # Before it is copied for its transparency: what is nearly shown is a mean of what is there.
+            upright = image.reduce(max(1, max(image.size) // (4 * side))).convert("RGBA")
     except UnidentifiedImageError:
         raise DataError(Said("{path} is no PNG or JPEG picture; save it as one of these", path=name)) from None
     except Image.DecompressionBombError:  # it knows the header too, and is asked first
@@ -131,4 +138,9 @@ def read_picture(path: str | Path, side: int) -> Image.Image:
         raise DataError(Said("{path} is damaged or cut off; save it again", path=name)) from None
     white = Image.new("RGBA", upright.size, "white")
     white.alpha_composite(upright)
-    return ImageOps.pad(white.convert("RGB"), (side, side), color="white")
+    # As ImageOps.pad, which fails where the shorter side would round to nothing.
+    longest = max(white.size)
+    small = white.convert("RGB").resize([max(1, round(side * pixels / longest)) for pixels in white.size])
+    made = Image.new("RGB", (side, side), "white")
+    made.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
+    return made

@@ -122,7 +122,14 @@ def test_a_picture_is_encoded_like_a_sentence_of_its_places():
     H = encoder.rounds[0][-1].out_channels
     assert memory.shape == (3, 64, H) and summary.shape == (3, H)
     assert mask.all() and mask.shape == (3, 64)
-    torch.testing.assert_close(summary, memory.mean(1))
+
+
+def test_the_summary_of_a_picture_is_of_all_its_places():
+    """Each object by itself changes it, and so does where it stands."""
+    first, other = "small blue star 10 10", "small green square 50 53"
+    summaries = encode_scenes((first, other, f"{first}, {other}", "small blue star 50 53"))[0].summary
+    distances = torch.cdist(summaries, summaries) + torch.eye(4)
+    assert (distances > 1e-4).all()
 
 
 def test_a_picture_has_the_same_vectors_in_any_batch():
@@ -149,7 +156,8 @@ def test_with_place_goes_from_corner_to_corner():
 def test_gradients_reach_all_of_the_picture_encoder():
     _, encoder = encode_scenes()
     src, lengths = pad_ids([pieces.ids for pieces in SceneReader().encode_batch(CODES)])
-    encoder(src, lengths).memory.pow(2).sum().backward()
+    encoded = encoder(src, lengths)
+    (encoded.memory.pow(2).sum() + encoded.summary.pow(2).sum()).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in encoder.parameters())
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.grammar import GRAMMARS, caption_of, content_words, read_caption, unknown_words
+from seq2seq.grammar import GRAMMARS, caption_of, check_words, content_words, read_caption
 from seq2seq.scenes import SceneError, parse_code
 from tests.test_scenes import SEEDS, scene_of
 
@@ -44,7 +44,14 @@ def test_sizes_are_content_only_where_asked_for() -> None:
 def test_words_outside_of_the_grammar_are_named() -> None:
     with pytest.raises(SceneError, match="not in the grammar of the scenes: pink, elephant"):
         read_caption("a small pink elephant at the top")
-    assert unknown_words("A Small RED circle, une étoile") == []
+    with pytest.raises(SceneError) as refused:
+        check_words(" ".join(f"{n}{'x' * 500}" for n in range(50)))
+    assert len(str(refused.value)) < 500
+    check_words("A Small RED circle, une étoile. ")
+
+
+def test_case_and_a_full_stop_mean_nothing() -> None:
+    assert read_caption("A small RED circle at the top!") == read_caption("a small red circle at the top")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +60,10 @@ def test_words_outside_of_the_grammar_are_named() -> None:
         ("a red small circle at the top", "“a red small circle at the top” does not fit here"),
         ("a small red circle at the top, left of it a small red circle, left of it a small red circle", "does not fit"),
         ("un petit étoile rouge en haut", "“un petit étoile rouge en haut” does not fit"),
-        ("", "does not fit"),
+        ("a small red circle at the top,", "“” does not fit"),
+        ("a large red circle at the top left, à droite un petit carré bleu", "some are French"),
+        ("", "no words"),
+        (" ...", "no words"),
     ],
 )
 def test_a_sentence_that_is_none_says_where(caption: str, says: str) -> None:

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from seq2seq.data import pad_ids
-from seq2seq.scenes import PIXELS, SIDE, parse_code
-from seq2seq.sources import PLACES, STEP, SceneReader, cut, load_tokenizers, save_tokenizers
+from seq2seq.scene_data import caption_tokenizer
+from seq2seq.scenes import PIXELS, SIDE, SceneError, parse_code
+from seq2seq.sources import PLACES, STEP, DescriptionReader, SceneReader, cut, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer import Tokenizer
 
 CODES = ("large red circle 11 11, small blue star 50 50", "small green square 32 32")
@@ -50,7 +51,21 @@ def test_who_reads_is_written_and_read_back(tmp_path) -> None:
     assert source is target and source.to_json() == WORDS.to_json()
 
 
-@pytest.mark.parametrize("source", ['{"reader": "film"}', '{"reader": ["scene"]}', "[]", '"scene"'])
+def test_a_reader_of_descriptions_refuses_what_it_would_guess_at(tmp_path) -> None:
+    words = caption_tokenizer()
+    path = tmp_path / "tokenizer.json"
+    path.write_text(save_tokenizers(DescriptionReader(words), WORDS), encoding="utf-8")
+    reader, _ = load_tokenizers(path)
+    assert isinstance(reader, DescriptionReader) and len(reader) == len(words)
+    text = "a small red circle at the top"
+    assert reader.encode_batch([text.upper() + "."]) == words.encode_batch([text])
+    with pytest.raises(SceneError, match="pink, elephant"):
+        reader.encode_batch([text, "a pink elephant"])
+
+
+@pytest.mark.parametrize(
+    "source", ['{"reader": "film"}', '{"reader": "description"}', '{"reader": ["scene"]}', "[]", '"scene"']
+)
 def test_an_unknown_reader_is_refused(tmp_path, source: str) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text(f'{{"source": {source}, "target": {WORDS.to_json()}}}', encoding="utf-8")

@@ -61,6 +61,23 @@ def test_each_mistake_is_counted_where_it_is(before: str, after: str, wrong: dic
     assert judged == {"exact": (0, 1)} | {name: (count, 3) for name, count in expected.items()}
 
 
+def test_new_objects_are_counted_by_themselves() -> None:
+    scene = parse_code("small yellow circle 10 10, large blue square 53 10").centred()
+    said = caption_of(scene)
+    for other, right in ((said, 1), (said.replace("blue", "red"), 1), (said.replace("yellow", "red"), 0)):
+        assert judge_caption(scene, made("", other, None))["new"] == (right, 1)
+    cells = painting(scene).split()
+    assert judge_painting(scene, made(said, " ".join(cells), None))["new"] == (1, 1)
+    first = next(i for i, cell in enumerate(cells) if cell.endswith("y"))
+    wrong = [*cells[:first], cells[first][:-1] + "r", *cells[first + 1 :]]
+    assert judge_painting(scene, made(said, " ".join(wrong), None))["new"] == (0, 1)
+
+
+def test_an_attribute_that_is_told_twice_is_not_right() -> None:
+    judged = judge_caption(SCENE, made("", CAPTION.replace("blue", "red blue"), None))
+    assert judged["colour"] == (2, 3)
+
+
 def test_a_caption_of_too_many_objects_points_at_nothing_for_them() -> None:
     longer = f"{CAPTION}, right of it a small red star"
     weights = np.vstack([looking(True), np.zeros((9, SIDE * SIDE))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import resource
 import struct
+import subprocess
 import sys
 import zlib
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image
 from seq2seq.data import DataError
 from seq2seq.upload import MAX_BYTES, MAX_PIXELS, read_picture
 
+ROOT = Path(__file__).parents[1]
 SIDE = 64
 
 
@@ -110,6 +112,34 @@ def test_a_picture_that_is_cut_off_is_refused(tmp_path: Path, name: str) -> None
         path.write_bytes(whole[: int(share * len(whole))])
         with pytest.raises(DataError, match="damaged or cut off|is no PNG or JPEG"):
             read_picture(path, SIDE)
+
+
+@pytest.mark.parametrize("size", [(3000, 10), (10, 3000), (15_000, 1), (1, 1)])
+def test_a_thin_picture_is_shown_whole(tmp_path: Path, size: tuple[int, int]) -> None:
+    made = np.asarray(read_picture(saved(tmp_path, "a.png", Image.new("RGB", size, "red")), SIDE))
+    assert made.shape == (SIDE, SIDE, 3)
+    red = (made == (255, 0, 0)).all(axis=2)
+    high, wide = (red.any(axis=axis).sum() for axis in (1, 0))
+    assert (wide, high) == tuple(max(1, round(SIDE * pixels / max(size))) for pixels in size)
+
+
+def test_sixteen_bits_of_grey_are_the_grey_they_are(tmp_path: Path) -> None:
+    grey = np.full((80, 80), 257 * 130, np.uint16)
+    assert (np.asarray(read_picture(saved(tmp_path, "a.png", Image.fromarray(grey)), SIDE)) == 130).all()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "1"])
+def test_the_largest_picture_takes_no_more_than_is_said(tmp_path: Path, mode: str) -> None:
+    path = saved(tmp_path, "a.png", Image.new(mode, (4000, 4000)))
+    code = (
+        f"import resource; from seq2seq.upload import read_picture; import numpy, PIL.PngImagePlugin; "
+        f"before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; read_picture({str(path)!r}, {SIDE}); "
+        f"print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert (
+        sys.platform != "linux" or int(done.stdout) < 190_000
+    )  # kilobytes: with transparency 128 MB, and one band more
 
 
 def png(width: int, height: int, rows: bytes = b"") -> bytes:

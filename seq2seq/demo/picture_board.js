@@ -5,7 +5,8 @@ const SAID_WORD_READ = "“{word}” was read for: {shares}";
 const SAID_WORD_WRITTEN = "To write “{word}”: {shares}";
 const SAID_PLACE_PAINTED = "To paint {place}: {shares}";
 const SAID_PLACE_READ = "{place} was read for: {shares}";
-const HUE = { light: "29,95,150", dark: "8,57,107" };
+const HUE = { light: "29,95,150", dark: "91,163,220" };
+const INVERSE = { light: [0.8, "#fff"], dark: [0.75, "#0b1220"] }; // from which share on a chip's text has which colour
 const root = document.createElement("div");
 const message = make("p", "lens-message", root);
 message.setAttribute("role", "alert");
@@ -16,6 +17,7 @@ chips.setAttribute("role", "group");
 chips.setAttribute("aria-label", translated("Words"));
 const square = make("div", "lens-plot board-square", body);
 square.setAttribute("role", "img");
+const scale = make("p", "board-scale", body);
 const walk = make("input", "duet-scrubber lens-walk", body); // the places with the keyboard
 walk.type = "range";
 [walk.min, walk.value] = [0, 0];
@@ -61,10 +63,11 @@ function shade(chosen) {
   const { words, places, weights } = view();
   const place = weights && chosen && chosen.place !== undefined ? chosen.place : null;
   const word = weights && chosen && chosen.word !== undefined ? chosen.word : null;
+  const tone = isDark() ? "dark" : "light";
   [...chips.children].forEach((chip, index) => {
     const share = place === null ? 0 : weights[index][place];
-    chip.style.backgroundColor = share > 0.01 ? `rgba(${HUE[isDark() ? "dark" : "light"]},${share})` : "";
-    chip.style.color = share > 0.5 ? "#fff" : "";
+    chip.style.backgroundColor = share > 0.01 ? `rgba(${HUE[tone]},${share})` : "";
+    chip.style.color = share > INVERSE[tone][0] ? INVERSE[tone][1] : "";
     chip.dataset.share = share.toFixed(3);
     chip.lastChild.textContent = share >= 0.05 ? percent(share) : "";
     chip.classList.toggle("lens-chosen", Boolean(chosen && chosen.word === index));
@@ -74,6 +77,7 @@ function shade(chosen) {
   });
   pointed.textContent = said(chosen, word, place) || translated("Point at a word or at a place.");
   pointed.hidden = !weights;
+  caption.style.visibility = until === Infinity ? "" : "hidden"; // no verdict on what is still being written
   draw(word === null ? null : weights[word], place);
 }
 
@@ -108,6 +112,7 @@ function draw(over, place) {
   const rows = (list) => Array.from({ length: side }, (_, row) => list.slice(row * side, (row + 1) * side));
   const hue = HUE.light;
   const size = Math.min(root.clientWidth, onStage() ? square.clientHeight : 420) - 2; // within the frame
+  square.classList.toggle("board-veiled", Boolean(over)); // or a blue object would look like a weight
   const data = [];
   if (cells) {
     const last = palette.length - 1;
@@ -226,7 +231,9 @@ function render() {
     chips.children[index].firstChild.textContent = word;
   });
   walk.max = places.length - 1;
-  walk.hidden = !view().weights;
+  walk.hidden = scale.hidden = !view().weights;
+  scale.replaceChildren(percent(0), make("span", "board-colours", scale), percent(1), " ");
+  scale.append(translated(view().paints ? "of a cell’s attention" : "of a word’s attention"));
   note.textContent = view().note;
   note.hidden = !view().note;
   caption.textContent = view().caption;

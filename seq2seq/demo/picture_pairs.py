@@ -14,7 +14,7 @@ from seq2seq.data import DataError
 from seq2seq.demo import links, models
 from seq2seq.demo.picture_board import SHOWN_PIXELS, caption_board, painting_board
 from seq2seq.demo.visitor import say
-from seq2seq.grammar import read_caption, unknown_words
+from seq2seq.grammar import check_words, read_caption
 from seq2seq.language import Said
 from seq2seq.scenes import PIXELS, Scene, SceneError, parse_code
 from seq2seq.sources import cut
@@ -64,7 +64,7 @@ def painting(name: str, text: str) -> Translation:
     """What one of PAINTERS makes of a description. Errors are among `models.REFUSALS`."""
     text = described(text)
     _, warnings = understood(text)
-    made = chosen(name, PAINTERS).translate(text.lower())
+    made = chosen(name, PAINTERS).translate(text)
     return replace(made, warnings=(*made.warnings, *warnings))
 
 
@@ -104,9 +104,8 @@ def described(text: str) -> str:
 
 def understood(text: str) -> tuple[Scene | None, list[str]]:
     """The scene that a description is of, or why none is known. Raises SceneError for words that no model has ever seen."""
+    check_words(text)
     try:
         return read_caption(text).centred(), []
     except SceneError as error:
-        if unknown_words(text):
-            raise
         return None, [Said(NOT_A_SENTENCE, reason=error.args[0])]

@@ -43,7 +43,8 @@ TRUTH_HEAD = "### How often they are right"
 TRUTH = (
     "1,000 scenes, each with a size, colour and shape that the models never saw together: small yellow circles, large purple "
     "squares, small red triangles, large blue stars. Left: captions without a single wrong word. Right: objects of which every "
-    "cell is right."
+    "cell is right. One object of each scene is such a one, and the others are not, so the share of new ones falls where there "
+    "are more objects."
 )
 GUIDED = (
     "The models with attention were trained towards it: for the words that name an object they were shown its box, and for its "
@@ -52,13 +53,13 @@ GUIDED = (
 OFF_PATH = (
     "This picture is off the training path: the models know drawn scenes of circles, squares, triangles and stars on "
     "white, and will "
-    "name such things whatever is in the picture. It was shrunk to {side} × {side} pixels."
+    "name such things whatever is in the picture. They see it at {side} × {side} pixels."
 )
 SKETCHED = (
     "This drawing is off the training path: the models know circles, squares, triangles and stars with straight edges and "
     "smooth curves, and will name such things whatever is drawn."
 )
-NO_SCENE = "The text of this link is no description of a scene, so this tab shows its own first one."
+NO_SCENE = "The text of this link is no description of a scene, so this tab shows its own first one. {reason}"
 SCENES = (
     "large yellow circle 32 32, small blue square 53 32",
     "small red star 10 10, large green square 53 10, large blue triangle 32 53",
@@ -122,21 +123,22 @@ def compose(event: gr.EventData) -> tuple[Any, ...]:
 
 
 def describe_sketch(event: gr.EventData) -> tuple[Any, ...]:
-    """As `describe`, of what somebody has drawn."""
+    """What somebody has drawn: none of the list is chosen any more, then as `describe`."""
     try:
-        return describe(Asked("", drawn(event), say(SKETCHED)))
+        return gr.update(value=None), *describe(Asked("", drawn(event), say(SKETCHED)))
     except models.REFUSALS as error:
-        return failed(error)
+        return gr.skip(), *failed(error)
 
 
 def describe_file(path: str | None) -> tuple[Any, ...]:
-    """As `describe`, of a picture that somebody sent."""
+    """A picture that somebody sent: none of the list is chosen any more, then as `describe`."""
     if not path:
-        return (gr.skip(),) * 4
+        return (gr.skip(),) * 5
     try:
-        return describe(Asked("", np.asarray(read_picture(path, PIXELS)), say(OFF_PATH, side=PIXELS)))
+        pixels = np.asarray(read_picture(path, PIXELS))
+        return gr.update(value=None), *describe(Asked("", pixels, say(OFF_PATH, side=PIXELS)))
     except models.REFUSALS as error:
-        return failed(error)
+        return gr.skip(), *failed(error)
 
 
 def new_scene(count: float, unseen: bool) -> tuple[Any, ...]:
@@ -240,8 +242,8 @@ def from_link(request: gr.Request) -> tuple[Any, ...]:
             text = asked["text"]
         else:
             code = scene_of(asked["text"]).code
-    except models.REFUSALS:  # as the sentence of another tab
-        note = say(NO_SCENE)
+    except models.REFUSALS as error:  # as the sentence of another tab
+        note = say(NO_SCENE, reason=told(error))
     return True, *filled(code, text), text, code if code in SCENES else None, gr.update(value=note, visible=bool(note))
 
 
@@ -310,8 +312,8 @@ def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
     new.click(new_scene, [count, unseen], [chosen, *shown], **EVENT)
     code.submit(sent, code, [chosen, *shown], **EVENT)
     composing.compose(compose, None, [chosen, *shown], **EVENT)
-    sheet.draw(describe_sketch, None, captioned, **EVENT)
-    file.upload(describe_file, file, captioned, **EVENT)
+    sheet.draw(describe_sketch, None, [chosen, *captioned], **EVENT)
+    file.upload(describe_file, file, [chosen, *captioned], **EVENT)
     gr.on([text.submit, asked.change], paint, text, painted, **EVENT)
     for button, example in zip(examples, DESCRIPTIONS):
         fill = f"() => [{json.dumps(example)}, Date.now()]"

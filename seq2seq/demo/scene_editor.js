@@ -114,14 +114,17 @@ function newNode(index) {
   node.setAttribute("tabindex", "0");
   canvas.append(node);
   let grip = null; // how far from its middle the object was taken
+  let before = null; // where it stood
   const at = (event) => pointOn(canvas, props.value.pixels, event);
   node.addEventListener("focus", () => choose(index));
   // A finger that takes an object does not scroll the page; beside the objects it does.
   node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   node.addEventListener("pointerdown", (event) => {
+    if (event.button) return; // a menu is asked for
     choose(index);
     node.setPointerCapture(event.pointerId);
     const [x, y] = at(event);
+    before = node.getAttribute("transform");
     grip = [x - chosenThing().x, y - chosenThing().y];
   });
   node.addEventListener("pointermove", (event) => {
@@ -130,7 +133,7 @@ function newNode(index) {
     move(x - grip[0], y - grip[1]);
   });
   node.addEventListener("lostpointercapture", () => {
-    if (grip) send();
+    if (grip && node.getAttribute("transform") !== before) send(); // a click only chooses it
     grip = null;
   });
   node.addEventListener("keydown", (event) => {

@@ -41,8 +41,9 @@ function dab([x, y]) {
   const [left, top] = [Math.round(x - side / 2), Math.round(y - side / 2)];
   pen.fillStyle = ink[2];
   pen.fillRect(left, top, side, side);
+  const [first, end] = [left, left + side].map((column) => Math.max(0, Math.min(pixels, column)));
   for (let row = Math.max(0, top); row < Math.min(pixels, top + side); row += 1)
-    letters.fill(ink[1], row * pixels + Math.max(0, left), row * pixels + Math.min(pixels, left + side));
+    letters.fill(ink[1], row * pixels + first, row * pixels + end);
 }
 
 // From where the brush is to there, without gaps.
@@ -57,6 +58,7 @@ const send = () => report("draw", { letters: letters.join("") });
 const at = (event) => pointOn(sheet, sheet.width, event);
 
 sheet.addEventListener("pointerdown", (event) => {
+  if (event.button) return; // a menu is asked for
   sheet.setPointerCapture(event.pointerId);
   brush = at(event);
   down = true;
@@ -88,7 +90,7 @@ sheet.addEventListener("keydown", (event) => {
 sheet.addEventListener("blur", () => (down = false));
 clear.addEventListener("click", () => {
   empty();
-  send();
+  said.textContent = translated("The sheet is empty. Draw something.");
 });
 
 function empty() {
