@@ -212,11 +212,10 @@ def numbers() -> pd.DataFrame:
 
 
 def scene_of(text: str) -> Scene:
-    """The scene of a code, or of a description. Raises SceneError."""
-    try:
+    """The scene of a code, or of a description, which has no numbers. Raises SceneError."""
+    if any(letter.isdigit() for letter in text):
         return parse_code(text)
-    except SceneError:
-        return read_caption(text).centred()
+    return read_caption(text).centred()
 
 
 def filled(code: str = SCENES[3], text: str = DESCRIPTIONS[1]) -> tuple[Any, ...]:

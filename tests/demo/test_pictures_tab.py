@@ -137,7 +137,8 @@ def test_a_picture_of_one_s_own_is_described_with_a_warning(tmp_path: Path) -> N
     scene = parse_code(CODE)
     path = tmp_path / "mine.png"
     scene.draw(5).save(path)
-    plain, additive, *_ = pictures_tab.describe_file(str(path))
+    chosen, plain, additive, *_ = pictures_tab.describe_file(str(path))
+    assert chosen["value"] is None
     for board in (plain, additive):
         assert any("off the training path" in warning for warning in board["warnings"]) and not board["caption"]
     # Drawn by us and only larger, it is read as the scene it is.
@@ -149,11 +150,11 @@ def test_bad_pictures_are_refused_with_a_reason(tmp_path: Path) -> None:
     Image.new("RGB", (9, 9)).save(gif)
     svg.write_text("<svg/>")
     for path in (gif, svg):
-        board, *_ = pictures_tab.describe_file(str(path))
+        _, board, *_ = pictures_tab.describe_file(str(path))
         assert "is no PNG or JPEG picture" in board["message"] and str(tmp_path) not in board["message"]
     huge = tmp_path / "c.png"
     Image.new("1", (5000, MAX_PIXELS // 5000 + 1)).save(huge)
-    assert "16 million" in pictures_tab.describe_file(str(huge))[0]["message"]
+    assert "16 million" in pictures_tab.describe_file(str(huge))[1]["message"]
 
 
 def test_links_open_both_directions() -> None:
@@ -173,7 +174,16 @@ def test_a_text_of_another_tab_shows_the_tab_s_own_first_scene(way: str) -> None
     _, composing, caption, _, _, _, painting, *_, text, chosen, note = pictures_tab.from_link(request)
     assert chosen == pictures_tab.SCENES[3] and text == pictures_tab.DESCRIPTIONS[1]
     assert "message" not in caption and "message" not in painting and len(composing["things"]) == 4
-    assert note["value"] == pictures_tab.NO_SCENE and note["visible"]
+    assert note["visible"] and note["value"].startswith("The text of this link is no description of a scene")
+    assert "man" in note["value"]
+
+
+def test_what_is_wrong_with_a_scene_of_a_link_is_said() -> None:
+    for code, reason in (
+        ("large red circle 10 10, small blue square 12 12", "same place"),
+        ("small red star 9", "no object"),
+    ):
+        assert reason in pictures_tab.from_link(opened(links.query(links.PICTURES, text=code)))[-1]["value"]
 
 
 def test_a_description_in_a_link_is_a_scene_too() -> None:
@@ -217,7 +227,8 @@ def test_what_a_program_composes_is_refused(code: object) -> None:
 def test_a_drawing_is_described_with_a_warning() -> None:
     """A large red square in the middle, as one would fill it in."""
     rows = ["w" * 64] * 23 + ["w" * 23 + "r" * 18 + "w" * 23] * 18 + ["w" * 64] * 23
-    plain, additive, *_ = pictures_tab.describe_sketch(SimpleNamespace(letters="".join(rows)))
+    chosen, plain, additive, *_ = pictures_tab.describe_sketch(SimpleNamespace(letters="".join(rows)))
+    assert chosen["value"] is None
     assert additive["said"] == "a large red square in the middle"
     for board in (plain, additive):
         assert any("off the training path" in warning for warning in board["warnings"]) and not board["caption"]
@@ -225,7 +236,7 @@ def test_a_drawing_is_described_with_a_warning() -> None:
 
 @pytest.mark.parametrize("letters", [None, "", "w" * 4095, "z" * 4096, ["w"] * 4096])
 def test_what_is_no_drawing_is_refused(letters: object) -> None:
-    board, *_ = pictures_tab.describe_sketch(SimpleNamespace(letters=letters))
+    _, board, *_ = pictures_tab.describe_sketch(SimpleNamespace(letters=letters))
     assert board["message"] == "This is no drawing of 64 × 64 pixels."
 
 
