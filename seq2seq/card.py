@@ -97,7 +97,8 @@ def _known_sources(metrics: dict[str, Any]) -> list[str]:
 def _front_matter(config: ModelConfig, metrics: dict[str, Any]) -> str:
     sources = [source for source in _known_sources(metrics) if source not in ("hansards", "scenes")]
     if not config.translates:
-        return "---\nlanguage:\n- en\n- fr\nlicense: mit\nlibrary_name: seq2seq\ntags:\n- seq2seq\n- rnn\n- gru\n---"
+        languages = "- en\n- fr" if config.target_pieces else "- en"  # a painter's descriptions; captions are English
+        return f"---\nlanguage:\n{languages}\nlicense: mit\nlibrary_name: seq2seq\ntags:\n- seq2seq\n- rnn\n- gru\n---"
     lines = [] if "import" in metrics else ["language:", "- en", "- fr"]
     if "multi30k" in sources:
         lines += ["license: other", "license_name: non-commercial-research-and-education"]

@@ -142,7 +142,10 @@ def test_numbers_of_scenes_are_those_of_the_metrics(way: str, measure: str, kind
     folder = ROOT / "checkpoints" / f"scenes-{way}-{kind}"
     known = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     truth = known[f"scenes-{way}.heldout.truth"]
-    shares = [row[measure] for row in truth["by_objects"]] + ([truth["pointing"]] if kind != "plain" else [])
+    shares = [row[measure] for row in truth["by_objects"]] + [
+        truth["new"],
+        *([truth["pointing"]] if kind != "plain" else []),
+    ]
     [row] = [line for line in README.splitlines() if line.startswith(f"| `{folder.name}` |")]
     cells = [cell.strip() for cell in row.strip("|").split("|")[1:]]
     expected = [f"{known['training']['parameters']:,}", *(f"{100 * share:.1f}" for share in shares)]
