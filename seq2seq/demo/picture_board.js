@@ -152,14 +152,14 @@ function draw(over, place) {
     xaxis: axis,
     yaxis: { ...axis, range: [side - 0.5, -0.5] },
     images: picture ? [{ source: picture, xref: "x", yref: "y", x: -0.5, y: -0.5, sizex: side, sizey: side, sizing: "stretch", layer: "below" }] : [],
-    shapes: place === null ? [] : [outline(place, side)],
+    shapes: place === null ? [] : [outline(place, side, "#fff", 7), outline(place, side, "#c2410c", 3)], // on any colour
   };
   queue.add(() => Plotly.react(square, data, layout, PLOT_CONFIG).then(listen));
 }
 
-function outline(place, side) {
+function outline(place, side, color, width) {
   const [x, y] = [place % side, Math.floor(place / side)];
-  return { type: "rect", x0: x - 0.5, x1: x + 0.5, y0: y - 0.5, y1: y + 0.5, line: { color: "#c2410c", width: 3 } };
+  return { type: "rect", x0: x - 0.5, x1: x + 0.5, y0: y - 0.5, y1: y + 0.5, line: { color, width } };
 }
 
 function listen() {
