@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+from gradio_client import Client
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
@@ -203,10 +207,53 @@ def test_a_drawing_by_mouse_and_by_keyboard_is_described(open_page: Open) -> Non
     caption(page, "blue square in the middle")
     expect(page.locator("#caption-additive .lens-warnings")).to_contain_text("off the training path")
     page.locator("#sketch").get_by_role("button", name="Clear").click()
+    expect(page.locator("#sketch .take-said")).to_have_text("The sheet is empty. Draw something.")
+    caption(page, "blue square in the middle")  # an empty sheet is no question
     sheet.focus()
     for key in (" ", "ArrowRight", "ArrowDown", " "):
         page.keyboard.press(key)
     expect(page.locator("#sketch .take-said")).to_have_text("Brush lifted: column 35, row 35")
+
+
+def test_a_stroke_past_the_edge_stays_on_the_sheet(open_page: Open) -> None:
+    page = open_tab(open_page)
+    unfold(page, "#draw", "#sketch canvas")
+    sheet = page.locator("#sketch canvas")
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    spot = lambda x, y: (box["x"] + box["width"] * x / 64, box["y"] + box["width"] * y / 64)  # noqa: E731
+    page.mouse.move(*spot(10, 1))
+    page.mouse.down(button="right")  # asks for a menu, and draws nothing
+    page.mouse.up(button="right")
+    page.keyboard.press("Escape")
+    page.mouse.down()
+    page.mouse.move(*spot(-10, 1), steps=5)
+    page.mouse.up()
+    expect(page.locator("#caption-additive .lens-warnings")).to_contain_text("off the training path", timeout=20_000)
+    source = page.evaluate("document.querySelector('#caption-additive .board-square').layout.images[0].source")
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))).convert("RGB"))
+    red = (shown[..., 1] < 100).reshape(64, 7, 64, 7).all(axis=(1, 3))
+    assert red[0, :10].all() and not red[4:].any() and not red[:, 13:].any()
+
+
+def test_no_verdict_stands_before_the_caption(open_page: Open) -> None:
+    page = open_tab(open_page)
+    verdict = page.locator("#caption-additive .lens-caption:not(.board-pointed)")
+    expect(verdict).to_be_visible()
+    page.locator("#caption-additive .board-again").click()
+    expect(verdict).to_be_hidden()
+    page.locator(CHIP).first.click()  # ends it
+    expect(verdict).to_be_visible()
+
+
+def test_what_the_api_answers_is_what_is_shown(open_page: Open, server: str) -> None:
+    page, api = open_tab(open_page), Client(server, verbose=False)
+    for name in ("plain", "additive"):
+        said = api.predict(SCENES[3], f"scenes-caption-{name}", api_name="/caption")["target_words"][:-1]
+        assert page.locator(f"#caption-{name} .lens-word").all_inner_texts() == said
+        cells = api.predict(DESCRIPTIONS[1], f"scenes-draw-{name}", api_name="/paint")["translation"].split()
+        shown = page.evaluate(f"document.querySelector('#paint-{name} .board-square').data[0].z.flat()")
+        assert [cell > 0 for cell in shown] == [cell[-1] != "w" for cell in cells]
 
 
 def test_a_text_of_another_tab_is_no_refusal(open_page: Open) -> None:
