@@ -19,7 +19,7 @@ from seq2seq.demo.batch_tab import batch_tab
 from seq2seq.demo.guard import FULL, MADE, Guard, is_full, route, trust_proxies
 from seq2seq.demo.inside_tab import inside_tab
 from seq2seq.demo.memory import few_heaps, giving_back
-from seq2seq.demo.pictures_tab import PREPARED, pictures_tab
+from seq2seq.demo.pictures_tab import PREPARED, TO_PAINTING, pictures_tab
 from seq2seq.demo.present import Presenter, presenter
 from seq2seq.demo.sessions import Messages, light_sessions, own_folder
 from seq2seq.demo.visitor import InVisitorsLanguage, laid, say
@@ -99,7 +99,8 @@ def build() -> gr.Blocks:
                 filled = pictures_tab(pictures, filled)
             with gr.Tab("Batch", id=links.BATCH):
                 batch_tab()
-        filled.then(links.tab, None, tabs, api_visibility="private", show_progress="hidden")
+        shown = filled.then(links.tab, None, tabs, api_visibility="private", show_progress="hidden")
+        shown.then(None, js=TO_PAINTING, api_visibility="private")
     # api_open: nothing that waits in the queue may be called past it.
     page.queue(status_update_rate=STATUS_SECONDS, max_size=QUEUE, api_open=False)
     page._queue.pending_messages_per_session = Messages(page._queue, ANSWERS)

@@ -48,8 +48,18 @@ TRUTH = (
 )
 GUIDED = (
     "The models with attention were trained towards it: for the words that name an object they were shown its box, and for its "
-    "cells the words that name it (guided alignment), as the model cards say."
+    "cells the words that name it (guided alignment), as the model cards say. So each pair differs in more than attention: in "
+    "this teaching, and the painters in dropout too."
 )
+HOW_TO_WRITE = (
+    "As the examples: each object with its size, its colour and its shape; the first one with its place, each other one with "
+    "where it stands seen from the one before."
+)
+TO_PAINTING = (
+    f"() => new URLSearchParams(location.search).get('way') === '{links.PAINT}' && "
+    "setTimeout(() => document.querySelector('#description')?.scrollIntoView(), 300)"
+)
+"""A link to a painting opens where it is, once its tab is shown."""
 OFF_PATH = (
     "This picture is off the training path: the models know drawn scenes of circles, squares, triangles and stars on "
     "white, and will "
@@ -286,8 +296,8 @@ def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
 
     gr.Markdown(PAINT_HEAD)
     text = gr.Textbox(
-        DESCRIPTIONS[1], label="A description, in English or French", submit_btn="Paint", lines=1, max_lines=6,
-        elem_id="description",
+        DESCRIPTIONS[1], label="A description, in English or French", info=HOW_TO_WRITE, submit_btn="Paint", lines=1,
+        max_lines=6, elem_id="description",
     )  # fmt: skip
     with gr.Row(elem_classes="examples"):
         examples = [gr.Button(example, size="sm", variant="secondary") for example in DESCRIPTIONS]

@@ -256,6 +256,12 @@ def test_what_the_api_answers_is_what_is_shown(open_page: Open, server: str) -> 
         assert [cell > 0 for cell in shown] == [cell[-1] != "w" for cell in cells]
 
 
+def test_a_link_to_a_painting_opens_where_it_is(open_page: Open) -> None:
+    page = open_tab(open_page, f"?tab=pictures&way=paint&text={quote(DESCRIPTIONS[0])}")
+    expect(page.locator("#description")).to_be_in_viewport()
+    assert page.evaluate("scrollY") > 300
+
+
 def test_a_text_of_another_tab_is_no_refusal(open_page: Open) -> None:
     page = open_tab(open_page, f"?tab=pictures&text={quote('A dog sleeps.')}")
     expect(page.locator("#link-note")).to_contain_text("no description of a scene")
