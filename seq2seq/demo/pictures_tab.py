@@ -52,8 +52,8 @@ GUIDED = (
     "this teaching, and the painters in dropout too."
 )
 HOW_TO_WRITE = (
-    "As the examples: each object with its size, its colour and its shape; the first one with its place, each other one with "
-    "where it stands seen from the one before."
+    "Write as the examples do: each object with its size, its colour and its shape; the first one with its place, each other "
+    "one with where it stands seen from the one before."
 )
 TO_PAINTING = (
     f"() => new URLSearchParams(location.search).get('way') === '{links.PAINT}' && "
@@ -213,12 +213,13 @@ def charts() -> tuple[Any, Any]:
 
 
 def numbers() -> pd.DataFrame:
-    """All measures of the four."""
+    """The measures of the four, but for the share of single cells: most are background, and the table would be too wide."""
+    shown = [key for key in MEASURES if key != "cells"]
     rows = [
-        [name, *(say("{percent:.1f} %", percent=100 * known[key]) if key in known else "" for key in MEASURES)]
+        [name, *(say("{percent:.1f} %", percent=100 * known[key]) if key in known else "" for key in shown)]
         for name, known in scores().items()
     ]
-    return pd.DataFrame(rows, columns=[say("model"), *(say(MEASURES[key]) for key in MEASURES)])
+    return pd.DataFrame(rows, columns=[say("model"), *(say(MEASURES[key]) for key in shown)])
 
 
 def scene_of(text: str) -> Scene:
@@ -295,8 +296,9 @@ def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
     take_away(of_captions, [pictured], "take-caption", KINDS)
 
     gr.Markdown(PAINT_HEAD)
+    gr.Markdown(HOW_TO_WRITE, elem_classes="help")
     text = gr.Textbox(
-        DESCRIPTIONS[1], label="A description, in English or French", info=HOW_TO_WRITE, submit_btn="Paint", lines=1,
+        DESCRIPTIONS[1], label="A description, in English or French", submit_btn="Paint", lines=1,
         max_lines=6, elem_id="description",
     )  # fmt: skip
     with gr.Row(elem_classes="examples"):
