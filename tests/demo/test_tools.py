@@ -76,7 +76,7 @@ def test_the_tools_are_the_public_api_and_say_what_they_do(address) -> None:
     listed = {tool.name: tool for tool in talk(address, lambda session: session.list_tools()).tools}
     assert tuple(listed) == TOOLS
     for name, tool in listed.items():
-        assert tool.description.startswith(getattr(api, name).__doc__.split("\n")[0])
+        assert tool.description == " ".join(getattr(api, name).__doc__.split("Parameters:")[0].split())
         assert tool.inputSchema["required"] == ["scene" if name == "caption" else "text"]
         assert all(one["description"] for one in tool.inputSchema["properties"].values())
 
