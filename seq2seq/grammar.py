@@ -116,6 +116,8 @@ class French(Grammar):
 
 
 GRAMMARS: dict[str, Grammar] = {"en": English(), "fr": French()}
+WORDS = {language: grammar.words() for language, grammar in GRAMMARS.items()}
+"""Every word that a caption in a language may have."""
 SIZE_NAMES = frozenset({*French.sizes.values(), *English.sizes.values(), "petite", "grande"})
 NAMES = SIZE_NAMES.union(
     English.colours, English.shapes, French.colours.values(), French.shapes.values(), French.feminine.values()
@@ -135,11 +137,10 @@ WORD = re.compile(r"[^\s,]+")
 
 def check_words(caption: str) -> None:
     """Raises SceneError that names the words of a description which are in no grammar, and for one without words."""
-    known = GRAMMARS["en"].words() | GRAMMARS["fr"].words()
     found = WORD.findall(caption.rstrip(END))
     if not found:
         raise SceneError("There are no words in this description.")
-    if unknown := [word for word in dict.fromkeys(found) if word.lower() not in known]:
+    if unknown := [word for word in dict.fromkeys(found) if not any(word.lower() in known for known in WORDS.values())]:
         words = ", ".join(word[:30] for word in unknown[:10])
         raise SceneError(Said("These words are not in the grammar of the scenes: {words}.", words=words))
 
@@ -149,9 +150,9 @@ def read_caption(caption: str) -> Scene:
     check_words(caption)
     caption = caption.rstrip(END)
     used = {word.lower() for word in WORD.findall(caption)}
-    for grammar in GRAMMARS.values():
-        if used <= grammar.words():
-            return grammar.read(caption)
+    for language, known in WORDS.items():
+        if used <= known:
+            return GRAMMARS[language].read(caption)
     raise SceneError("Some of these words are English and some are French; write all of them in one language.")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from seq2seq.data import DataError, Pair
@@ -69,9 +68,10 @@ def judge_caption(scene: Scene, made: Translation) -> Judged:
     colour whose highest weight falls on a place in the box of the object they name, the n-th again."""
     said = [clause.split() for clause in made.translation.split(",")]
     truth = [clause.split() for clause in caption_of(scene).split(",")]
-    right = dict.fromkeys(ATTRIBUTES, 0)
+    right, whole = dict.fromkeys(ATTRIBUTES, 0), []
     for n, (thing, clause) in enumerate(zip(scene.things, truth)):
         words = said[n] if n < len(said) else []
+        whole.append(words == clause)
         own = {"size": thing.size, "colour": thing.colour, "shape": thing.shape}
         for name, word in own.items():
             right[name] += [one for one in words if one in KNOWN[name]] == [word]
@@ -80,7 +80,7 @@ def judge_caption(scene: Scene, made: Translation) -> Judged:
         right["where"] += [w for w in rest[0] if w not in NAMES] == rest[1]
     count = len(scene.things)
     judged = {"exact": (int(made.translation == caption_of(scene)), 1)}
-    judged |= new_ones(scene, [words == clause for words, clause in zip_longest(said, truth)])
+    judged |= new_ones(scene, whole)
     judged |= {k: (v, count) for k, v in right.items()}
     if made.attention is None:
         return judged

@@ -126,7 +126,7 @@ def read_picture(path: str | Path, side: int) -> Image.Image:
                 image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
             elif image.mode not in ("L", "LA", "RGB", "RGBA"):
                 image = image.convert("RGBA")
-            # Before it is copied for its transparency: what is nearly shown is a mean of what is there.
+            # Before it is copied for its transparency; still four times as fine as what is shown.
             upright = image.reduce(max(1, max(image.size) // (4 * side))).convert("RGBA")
     except UnidentifiedImageError:
         raise DataError(Said("{path} is no PNG or JPEG picture; save it as one of these", path=name)) from None

@@ -175,7 +175,7 @@ def paint(text: str, checkpoint: str = PAINTERS[-1]) -> dict[str, Any]:
     """
     check_strings(text=text, checkpoint=checkpoint)
     with refusals():
-        return picture_pairs.painting(checkpoint, text).to_dict()
+        return picture_pairs.painting(checkpoint, picture_pairs.described(text)).to_dict()
 
 
 def batch(

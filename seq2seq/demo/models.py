@@ -31,7 +31,6 @@ DEFAULT = "en-fr-additive"
 REFUSALS = (TextError, SearchError, CheckpointError, DataError, SceneError, torch.OutOfMemoryError)
 """Errors of which the visitor is `told`."""
 WITH, WITHOUT = "With attention ({kind})", "Without attention ({kind})"
-NO_MODEL = "There is no model “{name}” here. Choose one of: {known}."
 UNREADABLE = "Cannot be read ({name})"
 LANGUAGE_NAMES = {"en": "English", "fr": "French"}
 """What the page calls the languages; any other has its code."""
@@ -81,11 +80,18 @@ def names() -> tuple[str, ...]:
 _batching = cache(Batcher)
 
 
+def check_name(name: str, known: tuple[str, ...]) -> None:
+    """Raises CheckpointError for a name that is none of those: a visitor must not open a path."""
+    if name not in known:
+        raise CheckpointError(
+            Said("There is no model “{name}” here. Choose one of: {known}.", name=name[:40], known=", ".join(known))
+        )
+
+
 @cache
 def load(name: str) -> Translator:
-    """Reads one of `names()` from its folder. Raises CheckpointError for any other name: a visitor must not open a path."""
-    if name not in names():
-        raise CheckpointError(Said(NO_MODEL, name=name[:40], known=", ".join(names())))
+    """Reads one of `names()` from its folder. Raises CheckpointError, as `check_name` does for any other name."""
+    check_name(name, names())
     # One sentence is too small for threads to share, and many callers keep the cores busy by themselves: on two busy cores
     # two threads of torch, which wait for each other without sleeping, took 5 times the processor time of one.
     torch.set_num_threads(1)

@@ -7,6 +7,8 @@ const SAID_PLACE_PAINTED = "To paint {place}: {shares}";
 const SAID_PLACE_READ = "{place} was read for: {shares}";
 const HUE = { light: "29,95,150", dark: "91,163,220" };
 const INVERSE = { light: [0.8, "#fff"], dark: [0.75, "#0b1220"] }; // from which share on a chip's text has which colour
+const VEIL = [[0, 0], [0.05, 0.12], [1, 0.85]]; // weight, and how opaque it lies over the picture
+const veiled = VEIL.map(([weight, veil]) => [weight, `rgba(${HUE.light},${veil})`]);
 const root = document.createElement("div");
 const message = make("p", "lens-message", root);
 message.setAttribute("role", "alert");
@@ -18,6 +20,11 @@ chips.setAttribute("aria-label", translated("Words"));
 const square = make("div", "lens-plot board-square", body);
 square.setAttribute("role", "img");
 const scale = make("p", "board-scale", body);
+scale.append(percent(0));
+make("span", "board-colours", scale).style.background =
+  `linear-gradient(90deg, ${veiled.map(([weight, colour]) => `${colour} ${100 * weight}%`)}), #fff`;
+scale.append(percent(1));
+const shares = make("span", "", scale);
 const walk = make("input", "duet-scrubber lens-walk", body); // the places with the keyboard
 walk.type = "range";
 [walk.min, walk.value] = [0, 0];
@@ -110,7 +117,6 @@ function draw(over, place) {
   if (!root.clientWidth) return;
   const { side, picture, cells, palette, places } = view();
   const rows = (list) => Array.from({ length: side }, (_, row) => list.slice(row * side, (row + 1) * side));
-  const hue = HUE.light;
   const size = Math.min(root.clientWidth, onStage() ? square.clientHeight : 420) - 2; // within the frame
   square.classList.toggle("board-veiled", Boolean(over)); // or a blue object would look like a weight
   const data = [];
@@ -131,7 +137,7 @@ function draw(over, place) {
     z: rows(over || places.map(() => 0)),
     zmin: 0,
     zmax: 1,
-    colorscale: [[0, `rgba(${hue},0)`], [0.05, `rgba(${hue},0.12)`], [1, `rgba(${hue},0.85)`]],
+    colorscale: veiled,
     text: rows((over || []).map((share) => (share >= 0.05 ? percent(share) : ""))),
     texttemplate: over && side < 12 ? "%{text}" : undefined,
     textfont: { color: "#000", size: Math.max(11, size / 38) },
@@ -232,8 +238,7 @@ function render() {
   });
   walk.max = places.length - 1;
   walk.hidden = scale.hidden = !view().weights;
-  scale.replaceChildren(percent(0), make("span", "board-colours", scale), percent(1), " ");
-  scale.append(translated(view().paints ? "of a cell’s attention" : "of a word’s attention"));
+  shares.textContent = translated(view().paints ? "of a cell’s attention" : "of a word’s attention");
   note.textContent = view().note;
   note.hidden = !view().note;
   caption.textContent = view().caption;

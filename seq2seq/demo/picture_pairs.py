@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from seq2seq.checkpoint import CheckpointError
 from seq2seq.data import DataError
 from seq2seq.demo import links, models
 from seq2seq.demo.picture_board import SHOWN_PIXELS, caption_board, painting_board
@@ -19,7 +18,7 @@ from seq2seq.language import Said
 from seq2seq.scenes import PIXELS, Scene, SceneError, parse_code
 from seq2seq.sources import cut
 from seq2seq.translation import Translation
-from seq2seq.translator import Translator, clean
+from seq2seq.translator import clean
 
 CAPTIONERS = ("scenes-caption-plain", "scenes-caption-additive")
 PAINTERS = ("scenes-draw-plain", "scenes-draw-additive")
@@ -36,6 +35,14 @@ class Asked(NamedTuple):
     warning: str = ""
 
 
+class Description(NamedTuple):
+    """What is to be painted: the text, `clean`, the scene that it is of, and, if none is known, why."""
+
+    text: str
+    scene: Scene | None
+    warnings: tuple[str, ...] = ()
+
+
 class Pair(NamedTuple):
     """What both made, and their boards; left and right."""
 
@@ -48,24 +55,17 @@ def label(name: str) -> str:
     return say(models.described(name))
 
 
-def chosen(name: str, among: tuple[str, ...]) -> Translator:
-    """The model of that name. Raises CheckpointError for any but those: a visitor must not open a path."""
-    if name not in among:
-        raise CheckpointError(Said(models.NO_MODEL, name=name[:40], known=", ".join(among)))
-    return models.picture_model(name)
-
-
 def caption(name: str, scene: Scene) -> Translation:
     """What one of CAPTIONERS says of a scene. Errors are among `models.REFUSALS`."""
-    return chosen(name, CAPTIONERS).translate(scene.code)
+    models.check_name(name, CAPTIONERS)
+    return models.picture_model(name).translate(scene.code)
 
 
-def painting(name: str, text: str) -> Translation:
+def painting(name: str, asked: Description) -> Translation:
     """What one of PAINTERS makes of a description. Errors are among `models.REFUSALS`."""
-    text = described(text)
-    _, warnings = understood(text)
-    made = chosen(name, PAINTERS).translate(text)
-    return replace(made, warnings=(*made.warnings, *warnings))
+    models.check_name(name, PAINTERS)
+    made = models.picture_model(name).translate(asked.text)
+    return replace(made, warnings=(*made.warnings, *asked.warnings))
 
 
 def captions(asked: Asked, play: bool = False) -> Pair:
@@ -87,25 +87,20 @@ def captions(asked: Asked, play: bool = False) -> Pair:
 
 def paintings(text: str, play: bool = False) -> Pair:
     """Both paintings of a description. Errors are among `models.REFUSALS`."""
-    text = described(text)
-    scene, _ = understood(text)
-    made = [painting(name, text) for name in PAINTERS]
-    boards = [painting_board(one, label(one.checkpoint), scene, play) for one in made]
-    boards[0]["link"] = links.query(links.PICTURES, text=text, way=links.PAINT)
+    asked = described(text)
+    made = [painting(name, asked) for name in PAINTERS]
+    boards = [painting_board(one, label(one.checkpoint), asked.scene, play) for one in made]
+    boards[0]["link"] = links.query(links.PICTURES, text=asked.text, way=links.PAINT)
     return Pair(made, boards)
 
 
-def described(text: str) -> str:
-    """The description, `clean`. Errors are among `models.REFUSALS`."""
+def described(text: str) -> Description:
+    """What somebody has typed. Errors are among `models.REFUSALS`; words that no model has ever seen are one."""
     if not text.strip():
         raise DataError(NO_TEXT)
-    return clean(text)
-
-
-def understood(text: str) -> tuple[Scene | None, list[str]]:
-    """The scene that a description is of, or why none is known. Raises SceneError for words that no model has ever seen."""
+    text = clean(text)
     check_words(text)
     try:
-        return read_caption(text).centred(), []
+        return Description(text, read_caption(text).centred())
     except SceneError as error:
-        return None, [Said(NOT_A_SENTENCE, reason=error.args[0])]
+        return Description(text, None, (Said(NOT_A_SENTENCE, reason=error.args[0]),))

@@ -19,14 +19,13 @@ from seq2seq.demo.chart import Chart
 from seq2seq.demo.component import EVENT
 from seq2seq.demo.picture_board import PictureBoard
 from seq2seq.demo.picture_files import KINDS, of_pair
-from seq2seq.demo.picture_pairs import CAPTIONERS, PAINTERS, Asked, captions, label, paintings, understood
+from seq2seq.demo.picture_pairs import CAPTIONERS, PAINTERS, Asked, captions, described, label, paintings
 from seq2seq.demo.scene_editor import SceneEditor, composed, editor
 from seq2seq.demo.sketch import Sketch, drawn, sketch
 from seq2seq.demo.take_away import take_away
 from seq2seq.demo.visitor import language, say, told
 from seq2seq.grammar import caption_of, read_caption
 from seq2seq.scenes import MOST, PIXELS, Scene, SceneError, parse_code, random_scene
-from seq2seq.translator import clean
 from seq2seq.upload import read_picture
 
 HELD_OUT_SCORES = ("scenes-caption.heldout.truth", "scenes-draw.heldout.truth")
@@ -248,7 +247,7 @@ def from_link(request: gr.Request) -> tuple[Any, ...]:
     code, text, note = SCENES[3], DESCRIPTIONS[1], ""
     try:
         if asked.get("way") == links.PAINT:
-            understood(clean(asked["text"]))
+            described(asked["text"])
             text = asked["text"]
         else:
             code = scene_of(asked["text"]).code
@@ -298,8 +297,8 @@ def pictures_tab(tab: gr.Tab, after: Dependency) -> Dependency:
     gr.Markdown(PAINT_HEAD)
     gr.Markdown(HOW_TO_WRITE, elem_classes="help")
     text = gr.Textbox(
-        DESCRIPTIONS[1], label="A description, in English or French", submit_btn="Paint", lines=1,
-        max_lines=6, elem_id="description",
+        DESCRIPTIONS[1], label="A description, in English or French", submit_btn="Paint", lines=1, max_lines=6,
+        elem_id="description",
     )  # fmt: skip
     with gr.Row(elem_classes="examples"):
         examples = [gr.Button(example, size="sm", variant="secondary") for example in DESCRIPTIONS]

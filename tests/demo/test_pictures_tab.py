@@ -16,7 +16,7 @@ from seq2seq.demo import api, links, models, pictures_tab
 from seq2seq.demo.picture_pairs import Asked
 from seq2seq.demo.scene_editor import editor
 from seq2seq.grammar import caption_of, read_caption
-from seq2seq.scenes import BACKGROUND, CELLS, COLOURS, LETTERS, SIDE, parse_code
+from seq2seq.scenes import BACKGROUND, CELLS, COLOURS, LETTERS, SIDE, SceneError, parse_code
 from seq2seq.upload import MAX_PIXELS
 from tests.demo.test_links import opened
 
@@ -174,8 +174,9 @@ def test_a_text_of_another_tab_shows_the_tab_s_own_first_scene(way: str) -> None
     _, composing, caption, _, _, _, painting, *_, text, chosen, note = pictures_tab.from_link(request)
     assert chosen == pictures_tab.SCENES[3] and text == pictures_tab.DESCRIPTIONS[1]
     assert "message" not in caption and "message" not in painting and len(composing["things"]) == 4
-    assert note["visible"] and note["value"].startswith("The text of this link is no description of a scene")
-    assert "man" in note["value"]
+    with pytest.raises(SceneError, match="not in the grammar of the scenes: man,") as refused:
+        read_caption("A man in a blue shirt is riding a bicycle.")
+    assert note["value"] == pictures_tab.NO_SCENE.format(reason=refused.value) and note["visible"]
 
 
 def test_what_is_wrong_with_a_scene_of_a_link_is_said() -> None:
